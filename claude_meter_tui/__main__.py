@@ -1,0 +1,30 @@
+"""The entry. `status` answers before anything heavy is imported; everything else goes through `cli`."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; gives the process's exit code (0 done, 2 bad usage, 3 no credential, 4 nothing to show)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal or pipe that cannot show "·" gets "?", not a traceback
+            stream.reconfigure(errors="replace")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["status"]:
+        from claude_meter_tui.commands import status
+
+        style = status.plainly_asked(given[1:])
+        if style is not None:
+            return status.run(style)
+    from claude_meter_tui import cli
+
+    return cli.run(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The command line: parses, calls one command, turns a `MeterError` into one line and an exit code.
+
+argparse, measured: click would cost `status --help` and `once` another 20 ms each and bring nothing they need.
+It must not import a command before that command is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import __version__, report
+from claude_meter_tui.errors import MeterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ABOUT = "Which of your Claude plan's rate-limit windows stops you next, and when does it clear?"
+_AFTER = """\
+environment: CLAUDE_CONFIG_DIR, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_METER_STATE_DIR, CLAUDE_METER_CONFIG,
+             CLAUDE_METER_API_URL, CLAUDE_METER_WEB_URL, HTTPS_PROXY, NO_COLOR
+exit codes:  0 done, 2 bad usage, 3 no usable credential, 4 could not read and nothing stored
+"""
+_THEMES = ("dark", "light", "contrast", "colorblind", "terminal")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and run; gives the exit code."""
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    try:
+        return command(parsed)
+    except MeterError as error:
+        print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="claude-meter-tui",
+        description=f"{_ABOUT} Without a command: the dashboard.",
+        epilog=_AFTER,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=_dashboard)
+    parser.add_argument("--version", action="version", version=f"claude-meter-tui {__version__}")
+    parser.add_argument("--demo", action="store_true", help="a simulated account: no credential, no network")
+    parser.add_argument("--theme", choices=_THEMES, help="colours (remembered when changed with t)")
+    parser.add_argument("--ascii", action="store_true", help="only ASCII on the screen")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    once = _add(commands, "once", _once, "take one reading, store it, print it")
+    once.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
+    once.add_argument("--source", choices=("oauth",), default="oauth", help="the way in (default: oauth)")
+
+    status = _add(commands, "status", _status, "the newest stored reading, for a status bar; no network")
+    status.add_argument("-f", "--format", choices=tuple(report.STYLES), default="plain", help="(default: plain)")
+
+    history = _add(commands, "history", _history, "stored readings")
+    history.add_argument("--window", metavar="KEY", help="only this window, for example five_hour")
+    history.add_argument("--since", metavar="T", help="from this time on (ISO-8601; a time without offset is local)")
+    history.add_argument("--format", choices=("table", "csv", "json"), default="table", help="(default: table)")
+    actions = history.add_subparsers(title="actions", metavar="ACTION")
+    imported = _add(actions, "import", _history_import, "add readings from a CSV file as `--format csv` writes it")
+    imported.add_argument("file", metavar="FILE.csv", help="the file, or - for standard input")
+
+    doctor = _add(commands, "doctor", _doctor, "what was found, what works, what to do; asks the network at most once")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+
+    demo = _add(commands, "demo", _demo_help, "the simulated account")
+    demo_actions = demo.add_subparsers(title="actions", metavar="ACTION")
+    serve = _add(demo_actions, "serve", _demo_serve, "serve the simulated account over HTTP on loopback")
+    serve.add_argument("--port", type=_port, default=0, help="(default: any free one)")
+    serve.add_argument("--scenario", default="max", metavar="NAME", help="what to answer; `list` shows them")
+    serve.add_argument("--transcripts", metavar="DIR", help="also write a believable transcript tree there")
+    demo.set_defaults(help_of=demo)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    added.set_defaults(command=command)
+    return added
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is from 0 to 65535")
+    return number
+
+
+def _dashboard(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import dashboard
+
+    return dashboard.run(os.environ, demo=parsed.demo, theme=parsed.theme, ascii_only=parsed.ascii or None)
+
+
+def _once(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import once
+
+    return once.run(os.environ, as_json=parsed.json)
+
+
+def _status(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import status
+
+    return status.run(parsed.format)
+
+
+def _history(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import history
+
+    return history.show(os.environ, window=parsed.window, since=parsed.since, style=parsed.format)
+
+
+def _history_import(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import history
+
+    return history.take_in(os.environ, parsed.file)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import doctor
+
+    return doctor.run(os.environ, as_json=parsed.json)
+
+
+def _demo_help(parsed: argparse.Namespace) -> int:
+    parsed.help_of.print_help()
+    return 0
+
+
+def _demo_serve(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import demo
+
+    return demo.serve(parsed.port, parsed.scenario, parsed.transcripts)

@@ -1,0 +1,1 @@
+"""One file a command. Each knows the layers below it; none knows another command."""

@@ -1,0 +1,107 @@
+"""`doctor`: what was found, what works, what to do. Shows no secret; asks the network at most once, never in a wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import __version__, paths, report, settings
+from claude_meter_tui.clock import SystemClock
+from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError
+from claude_meter_tui.poller import Poller
+from claude_meter_tui.sources.oauth import OAuthSource
+from claude_meter_tui.standing import age
+from claude_meter_tui.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from claude_meter_tui.sources import Looked
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `state`: `ok`, `note` (nothing to do) or `problem`."""
+
+    subject: str
+    state: str
+    text: str
+    do: str = ""
+
+
+def run(env: Mapping[str, str], *, as_json: bool) -> int:
+    """Look at everything, ask once if allowed, print; 0 where a reading can be had, else the failure's code."""
+    findings, code = _examine(env)
+    if as_json:
+        shown = {"schema": report.SCHEMA, "version": __version__, "findings": [asdict(found) for found in findings]}
+        print(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        marks = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+        for found in findings:
+            print(f"{marks[found.state]}  {found.subject}: {found.text}" + (f" → {found.do}" if found.do else ""))
+    return code
+
+
+def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
+    try:
+        configured = settings.load(env)
+    except MeterError as error:
+        return [Finding("configuration", "problem", error.sentence, error.hint)], error.exit_code
+    findings = [Finding("configuration", "ok", f"asks {configured.api_url}")]
+    source = OAuthSource(configured)
+    looked = source.looked()
+    findings += [_place(place) for place in looked]
+    try:
+        store = Store.open(configured.store_file)
+    except MeterError as error:
+        return [*findings, Finding("store", "problem", error.sentence, error.hint)], error.exit_code
+    with store:
+        poller = Poller(store, lambda: source, SystemClock(), configured.cadence)
+        where = paths.tilde(store.path, env)
+        if store.set_aside:
+            findings.append(Finding("store", "problem", f"was damaged and set aside as {store.set_aside}"))
+        findings.append(Finding("store", "ok", f"{where}, {store.count()} readings"))
+        endpoint, code = _ask(poller)
+        findings.append(endpoint)
+        findings += _last_reading(poller, SystemClock().now())
+    return findings, code
+
+
+def _place(place: Looked) -> Finding:
+    harmless = place.found or place.outcome in ("not set", "not there")
+    return Finding(place.place, "ok" if place.found else "note" if harmless else "problem", place.outcome)
+
+
+def _ask(poller: Poller) -> tuple[Finding, int]:
+    try:
+        reading = asyncio.run(poller.ask(by_key=True))
+    except AskedTooSoonError as error:
+        return Finding("usage endpoint", "note", error.one_line()), 0
+    except MeterError as error:
+        subject = "login" if isinstance(error, CredentialError) else "usage endpoint"
+        return Finding(subject, "problem", error.sentence, error.hint), error.exit_code
+    except sqlite3.Error as error:
+        return Finding("store", "problem", f"cannot be written ({error})", "Is the disk full?"), 4
+    return Finding("usage endpoint", "ok", f"answered with {len(reading.windows)} windows"), 0
+
+
+def _last_reading(poller: Poller, now: datetime) -> list[Finding]:
+    state = poller.state
+    if state.reading is None:
+        return [Finding("last reading", "note", "none stored")]
+    seconds = (state.true_now(now) - state.reading.observed_at).total_seconds()
+    findings = [
+        Finding("last reading", "ok", f"{age(seconds)} via {state.reading.source}, {len(state.reading.windows)} windows")
+    ]
+    if state.reading.damaged:
+        parts = ", ".join(state.reading.damaged[:8])
+        text = f"{len(state.reading.damaged)} parts of the answer could not be understood: {parts}"
+        findings.append(Finding("last reading", "note", text, "Is there a newer claude-meter-tui?"))
+    if abs(state.skew.total_seconds()) > 0:
+        text = f"this machine's clock is {-state.skew.total_seconds():+.0f} s off the server's; countdowns are corrected"
+        findings.append(Finding("clock", "note", text))
+    return findings

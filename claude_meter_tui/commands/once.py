@@ -1,0 +1,61 @@
+"""`once`: one reading, stored and printed; where asking is not allowed or fails, the newest stored one, marked stale."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import sys
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import report, settings
+from claude_meter_tui.clock import SystemClock
+from claude_meter_tui.errors import MeterError, StoreError
+from claude_meter_tui.poller import Poller
+from claude_meter_tui.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_meter_tui.sources import Source
+
+
+def run(env: Mapping[str, str], *, as_json: bool) -> int:
+    """Ask if it is allowed, then print what is newest.
+
+    Raises:
+        MeterError: there is nothing to print; it says why.
+    """
+    configured = settings.load(env)
+
+    def open_source() -> Source:
+        from claude_meter_tui.sources.oauth import OAuthSource
+
+        return OAuthSource(configured)
+
+    clock = SystemClock()
+    with Store.open(configured.store_file) as store:
+        poller = Poller(store, open_source, clock, configured.cadence)
+        if poller.state.notice:
+            print(f"claude-meter-tui: {poller.state.notice}", file=sys.stderr)
+        try:
+            asyncio.run(poller.ask(by_key=True))
+            failure = None
+        except MeterError as error:
+            failure = error
+        except sqlite3.Error as error:
+            failure = StoreError(f"The store cannot be used just now ({error}).", "Is the disk full?")
+        reading = poller.state.reading
+    if failure is not None:
+        if reading is None:
+            raise failure
+        print(f"claude-meter-tui: {failure.one_line()}", file=sys.stderr)
+    if reading is None:  # pragma: no cover - an ask without a failure shows its reading
+        raise StoreError("No reading came.")
+    document = reading.model_dump(mode="json")
+    now = poller.state.true_now(clock.now())
+    if as_json:
+        print(json.dumps(report.as_dict(document, now, stale=True if failure else None), ensure_ascii=False, indent=2))  # type: ignore[arg-type]
+    else:
+        print(report.table(document, now, stale=failure is not None))  # type: ignore[arg-type]
+    return 0

@@ -1,0 +1,63 @@
+"""`status`: the newest stored reading for a status bar. No network, no scan, and nothing heavy imported."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from datetime import UTC, datetime, timedelta
+
+from claude_meter_tui import paths, report
+from claude_meter_tui.errors import MeterError, NothingStoredError
+from claude_meter_tui.store import Store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def plainly_asked(arguments: Sequence[str]) -> str | None:
+    """The format, where the arguments are so simple that argparse (8 ms) is not needed; else None."""
+    match arguments:
+        case []:
+            return "plain"
+        case ["--format", style] | ["-f", style] if style in report.STYLES:
+            return style
+        case [flag] if flag.startswith("--format=") and flag[9:] in report.STYLES:
+            return flag[9:]
+    return None
+
+
+def run(style: str) -> int:
+    """Print the newest stored reading in this style."""
+    try:
+        print(text(style, datetime.now(UTC)))
+    except MeterError as error:
+        print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader has gone; Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def text(style: str, now: datetime) -> str:
+    """The newest stored reading as it stands at the local time `now`.
+
+    Raises:
+        NothingStoredError: no reading is stored, or the store cannot be read.
+    """
+    nothing = NothingStoredError("No reading is stored yet.", "Run `claude-meter-tui once`, or leave the dashboard open.")
+    store = Store.open_existing(paths.store_file(paths.state_dir(os.environ)))
+    if store is None:
+        raise nothing
+    try:
+        with store:
+            account = store.note("account")
+            reading = store.newest(account_id=int(account) if account else None)
+            skew = timedelta(seconds=float(store.note("skew") or 0))
+    except sqlite3.Error:
+        raise NothingStoredError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None
+    if reading is None:
+        raise nothing
+    return report.render(style, reading, now + skew)

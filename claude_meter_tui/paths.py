@@ -1,0 +1,69 @@
+"""Every folder and file this program reads or writes, in one place, from an environment given to it.
+
+Light: `status` needs it before anything heavy is imported, and platformdirs costs more (30 ms) than all of `status`.
+So the Linux default, which is one line of the XDG specification, stands here; a test holds it equal to platformdirs'.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+APP = "claude-meter-tui"
+
+
+def home(env: Mapping[str, str]) -> str:
+    """The user's home folder."""
+    return env.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib costs 8 ms here
+
+
+def state_dir(env: Mapping[str, str]) -> str:
+    """Where the store is: `CLAUDE_METER_STATE_DIR`, else the platform's state folder."""
+    if chosen := env.get("CLAUDE_METER_STATE_DIR"):
+        return chosen
+    if sys.platform.startswith("linux"):
+        xdg = env.get("XDG_STATE_HOME", "").strip()
+        return os.path.join(xdg or os.path.join(home(env), ".local", "state"), APP)  # noqa: PTH118
+    import platformdirs
+
+    return platformdirs.user_state_dir(APP, appauthor=False)
+
+
+def config_file(env: Mapping[str, str]) -> str:
+    """The TOML file: `CLAUDE_METER_CONFIG`, else `config.toml` in the platform's configuration folder."""
+    if chosen := env.get("CLAUDE_METER_CONFIG"):
+        return chosen
+    if sys.platform.startswith("linux"):
+        xdg = env.get("XDG_CONFIG_HOME", "").strip()
+        folder = os.path.join(xdg or os.path.join(home(env), ".config"), APP)  # noqa: PTH118
+    else:
+        import platformdirs
+
+        folder = platformdirs.user_config_dir(APP, appauthor=False)
+    return os.path.join(folder, "config.toml")  # noqa: PTH118
+
+
+def store_file(state: str) -> str:
+    """The SQLite file in a state folder."""
+    return os.path.join(state, "meter.sqlite3")  # noqa: PTH118
+
+
+def demo_state_dir(state: str) -> str:
+    """The simulated account's own state folder, so that it never mixes with real readings."""
+    return os.path.join(state, "demo")  # noqa: PTH118
+
+
+def credential_dirs(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Folders that may hold Claude Code's `.credentials.json` (FACTS §3); `CLAUDE_CONFIG_DIR` may be a list."""
+    listed = [part.strip() for part in env.get("CLAUDE_CONFIG_DIR", "").split(",") if part.strip()]
+    return tuple(listed) or (os.path.join(home(env), ".claude"),)  # noqa: PTH118
+
+
+def tilde(path: str, env: Mapping[str, str]) -> str:
+    """A path as shown to a person: the home folder as `~`."""
+    base = home(env).rstrip("/\\")
+    return "~" + path[len(base) :] if base and path.startswith(base + os.sep) else path

@@ -1,0 +1,340 @@
+"""Keeps one MeterState true: notices new readings and credentials, asks when the gate says so, publishes changes.
+
+An async worker of the dashboard, and the one-shot behind `once`. It is the only part that asks the network, and it
+does so through a Source and the shared Gate. It must not know HTTP, SQL or the screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from claude_meter_tui.errors import (
+    AskedTooSoonError,
+    CredentialError,
+    MeterError,
+    NotLoggedInError,
+    RateLimitedError,
+    StoreError,
+)
+from claude_meter_tui.gate import Cadence, Gate, budget_window, claim
+from claude_meter_tui.standing import clock_time
+from claude_meter_tui.state import MeterState, Phase, Trouble
+from claude_meter_tui.windows import Account, Point, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from claude_meter_tui.clock import Clock
+    from claude_meter_tui.documents import AccountDocument, ReadingDocument
+    from claude_meter_tui.sources import Source
+    from claude_meter_tui.store import Store
+
+# How soon another pane's reading, a new login, a due ask or the end of a sleep is noticed. Nothing is read but a
+# counter of SQLite's and a file's mtime, so it costs about 0.01 % of a core.
+HEARTBEAT = timedelta(seconds=2)
+# A Keychain has no mtime: without a usable credential, look again this often even if no file changed.
+_LOOK_AGAIN = timedelta(minutes=5)
+
+
+class Poller:
+    """Owns the state; `publish` is called with every new one.
+
+    Args:
+        store: open, used on the event loop's thread only.
+        open_source: makes the source; called once, in a thread, since it imports httpx.
+        clock: the local time.
+        cadence: how often to ask.
+        demo: marks the state as simulated.
+        publish: what to do with a new state.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        open_source: Callable[[], Source],
+        clock: Clock,
+        cadence: Cadence,
+        *,
+        demo: bool = False,
+        publish: Callable[[MeterState], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._open_source = open_source
+        self._clock = clock
+        self._cadence = cadence
+        self._source: Source | None = None
+        self._gate = Gate(set_at=clock.now())
+        self._asks: list[datetime] = []
+        self._seen_version: int | None = None
+        self._stamp: object = None
+        self._credential_trouble: Trouble | None = None
+        self._looked_at = clock.now()
+        self._account_id: int | None = None
+        self.publish = publish
+        self.state = MeterState(demo=demo, skew=_stored_skew(store), notice=_set_aside_notice(store))
+        self._load_reading()
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            await self.beat()
+            await asyncio.sleep(HEARTBEAT.total_seconds())
+
+    async def beat(self) -> None:
+        """Notice what changed and ask if it is time. Never raises for anything a user could meet."""
+        try:
+            source = await self._opened()
+            self._notice_store(source)
+            if await self._credential_works(source) and not self.state.paused and self._due() <= self._clock.now():
+                await self.ask(by_key=False)
+        except MeterError:
+            pass  # the state says it already
+        except sqlite3.Error as error:
+            self._update(notice=_store_sentence(error))
+        self._refresh()
+
+    def pause(self) -> None:
+        """Stop or resume asking; what arrives by itself is still shown."""
+        self._update(paused=not self.state.paused)
+        self._refresh()
+
+    async def ask(self, *, by_key: bool) -> Reading:
+        """Ask now, if it is allowed, and keep the answer.
+
+        Raises:
+            AskedTooSoonError: not allowed now; nothing was sent.
+            MeterError: it was sent and gave no reading; the gate and the state say so too.
+            sqlite3.Error: the store failed.
+        """
+        now = self._clock.now()
+        source = await self._opened()
+        try:
+            fingerprint = await asyncio.to_thread(source.fingerprint, now)
+        except CredentialError as error:
+            self._no_credential(error, source)
+            raise
+        held = claim(self._store, source.endpoint, now, self._cadence, by_key=by_key)
+        self._notice_store(source)
+        if held is not None:
+            raise self._too_soon(held, now)
+        self._update(asking=True)
+        try:
+            return await self._ask(source, fingerprint, now)
+        finally:
+            self._load_gate(source)
+            self._update(asking=False)
+            self._refresh()
+
+    async def _ask(self, source: Source, fingerprint: str, now: datetime) -> Reading:
+        try:
+            answer = await source.usage(now)
+            account_id = self._store.account_of(fingerprint)
+            if account_id is None:
+                account_id = await self._learn_account(source, fingerprint, now)
+        except MeterError as error:
+            self._failed(source, error)
+            raise
+        account = Account.model_validate(self._store.account(account_id))
+        reading = answer.reading.model_copy(update={"account": account})
+        changed = _changed(self.state.reading, reading)
+        self._account_id = account_id
+        self._show(reading, answer.skew)  # before it is kept: a full disk must not hide what was read
+        self._store.save(_document(reading), account_id)
+        with self._store.transaction():
+            gate = Gate.load(self._store, source.endpoint, self._clock.now())
+            gate.answered(self._clock.now(), changed=changed).save(self._store, source.endpoint)
+            self._store.put_note("skew", str(answer.skew.total_seconds()))
+            self._store.put_note("account", str(account_id))
+        return reading
+
+    async def _learn_account(self, source: Source, fingerprint: str, now: datetime) -> int:
+        """Ask the profile once for a token never seen before; without it the reading is still worth keeping."""
+        plan = source.plan(now)
+        self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
+        try:
+            account = await source.account(now)
+        except RateLimitedError as error:
+            self._failed(source, error)
+            return self._store.account_id(_account_document(Account(plan=plan)))
+        except MeterError:
+            return self._store.account_id(_account_document(Account(plan=plan)))
+        document = _account_document(account.model_copy(update={"plan": account.plan or plan}))
+        if account.organization_uuid is None and account.email is None:
+            return self._store.account_id(document)
+        return self._store.remember_account(fingerprint, document, now)
+
+    # --- what is noticed -------------------------------------------------------------------------------------------
+
+    def _notice_store(self, source: Source) -> None:
+        """Another process wrote: take its reading, its wait."""
+        version = self._store.version()
+        if version == self._seen_version:
+            return
+        self._seen_version = version
+        self._load_gate(source)
+        self._load_reading()
+
+    def _load_gate(self, source: Source) -> None:
+        now = self._clock.now()
+        self._gate = Gate.load(self._store, source.endpoint, now)
+        self._asks = budget_window(self._store, source.endpoint, now)
+
+    def _load_reading(self) -> None:
+        if self._account_id is None and (noted := self._store.note("account")) is not None:
+            self._account_id = int(noted)
+        document = self._store.newest(account_id=self._account_id) or self._store.newest()
+        if document is None:
+            return
+        reading = Reading.model_validate(document)
+        shown = self.state.reading
+        if shown is None or reading.observed_at > shown.observed_at or reading.account != shown.account:
+            self._show(reading, _stored_skew(self._store))
+
+    async def _credential_works(self, source: Source) -> bool:
+        """Whether there is a credential to ask with; looked at again when its file changes."""
+        now = self._clock.now()
+        stamp = source.credential_stamp()
+        looked_long_ago = abs(now - self._looked_at) >= _LOOK_AGAIN
+        if stamp == self._stamp and not (self._credential_trouble and looked_long_ago):
+            return self._credential_trouble is None
+        first = self._stamp is None
+        self._stamp, self._looked_at = stamp, now
+        try:
+            await asyncio.to_thread(source.fingerprint, now)
+        except CredentialError as error:
+            self._no_credential(error, source)
+            return False
+        self._credential_trouble = None
+        if not first:
+            self._forgive(source, now)
+        return True
+
+    def _forgive(self, source: Source, now: datetime) -> None:
+        """A new login: what the old one ran into no longer says anything. A server's wait stays."""
+        with self._store.transaction():
+            gate = Gate.load(self._store, source.endpoint, now)
+            if gate.retry_at is not None:
+                replace(gate, set_at=now, retry_at=None, trouble=None).save(self._store, source.endpoint)
+        self._load_gate(source)
+
+    def _no_credential(self, error: CredentialError, source: Source) -> None:
+        first_time = isinstance(error, NotLoggedInError) and self.state.reading is None
+        phase = Phase.SETUP if first_time else Phase.SIGNED_OUT
+        self._credential_trouble = Trouble(phase, error.sentence, error.hint)
+        self._stamp, self._looked_at = source.credential_stamp(), self._clock.now()
+        self._update(looked=source.looked())
+        self._refresh()
+
+    def _failed(self, source: Source, error: MeterError) -> None:
+        """Write the failure where every pane sees it."""
+        now = self._clock.now()
+        with self._store.transaction():
+            gate = Gate.load(self._store, source.endpoint, now)
+            if isinstance(error, RateLimitedError):
+                text = Trouble(Phase.WAITING, error.sentence, error.hint).as_text()
+                gate = gate.refused(now, error.server_wait, text, self._cadence)
+            else:
+                phase = Phase.SIGNED_OUT if isinstance(error, CredentialError) else Phase.OFFLINE
+                gate = gate.failed(now, Trouble(phase, error.sentence, error.hint).as_text(), self._cadence)
+            gate.save(self._store, source.endpoint)
+
+    # --- the state -------------------------------------------------------------------------------------------------
+
+    def _due(self) -> datetime:
+        reading, skew = self.state.reading, self.state.skew
+        return self._gate.due(
+            self._clock.now(),
+            self._asks,
+            self._cadence,
+            reading.observed_at - skew if reading is not None else None,
+            [window.resets_at - skew for window in reading.windows if window.resets_at] if reading else [],
+        )
+
+    def _refresh(self) -> None:
+        """Bring trouble and next ask up to date with the gate and the credential."""
+        now = self._clock.now()
+        trouble = self._credential_trouble
+        if trouble is None and self._gate.trouble is not None:
+            trouble = Trouble.from_text(self._gate.trouble)
+        if trouble is not None and trouble.phase is Phase.WAITING and (self._gate.wait_until or now) <= now:
+            trouble = None  # the wait is over; the next answer decides
+        held = self.state.paused or self._credential_trouble is not None
+        self._update(trouble=trouble, next_ask=None if held else self._due())
+
+    def _show(self, reading: Reading, skew: timedelta) -> None:
+        same_account = self.state.reading is not None and self.state.reading.account == reading.account
+        before = self.state.reading if same_account else None
+        self._update(reading=reading.steadied(before), skew=skew, version=self.state.version + 1)
+
+    def _update(self, **changes: object) -> None:
+        new = replace(self.state, **changes)  # type: ignore[arg-type]
+        if new != self.state:
+            self.state = new
+            self.publish(new)
+
+    def _too_soon(self, held: datetime, now: datetime) -> AskedTooSoonError:
+        at = clock_time(held + timedelta(seconds=30), now)  # never name a minute that is still inside the wait
+        if self._gate.wait_until is not None and self._gate.wait_until > now:
+            return AskedTooSoonError(f"The server asked us to wait until {at}.", "Nothing was sent.", held)
+        if held - now <= self._cadence.at_least:
+            seconds = max(1, round((held - now).total_seconds()))
+            return AskedTooSoonError(f"Asked less than a minute ago; again in {seconds} s.", "Nothing was sent.", held)
+        return AskedTooSoonError(f"Asking is possible again at {at}.", "Nothing was sent.", held)
+
+    async def _opened(self) -> Source:
+        if self._source is None:
+            self._source = await asyncio.to_thread(self._open_source)
+        return self._source
+
+    def history(self, window: str, since: datetime) -> list[Point]:
+        """Stored utilizations of a window of the account shown, from a time, oldest first; empty if unreadable."""
+        try:
+            rows = list(self._store.history(window, since, self._account_id))
+        except sqlite3.Error:
+            return []
+        return [
+            Point(
+                datetime.fromisoformat(row["observed_at"]),
+                row["utilization"],
+                datetime.fromisoformat(row["resets_at"]) if row["resets_at"] else None,
+            )
+            for row in rows
+        ]
+
+
+def _document(reading: Reading) -> ReadingDocument:
+    return cast("ReadingDocument", reading.model_dump(mode="json"))
+
+
+def _account_document(account: Account) -> AccountDocument:
+    return {"email": account.email, "organization_uuid": account.organization_uuid, "plan": account.plan}
+
+
+def _changed(before: Reading | None, after: Reading) -> bool:
+    def figures(reading: Reading) -> dict[str, float]:
+        return {window.key: window.utilization for window in reading.windows}
+
+    return before is None or figures(before) != figures(after) or before.extra_usage != after.extra_usage
+
+
+def _stored_skew(store: Store) -> timedelta:
+    try:
+        return timedelta(seconds=float(store.note("skew") or 0))
+    except (ValueError, OverflowError):
+        return timedelta(0)
+
+
+def _set_aside_notice(store: Store) -> str:
+    if store.set_aside is None:
+        return ""
+    return f"The store was damaged and set aside as {store.set_aside}; a new one was begun."
+
+
+def _store_sentence(error: sqlite3.Error) -> str:
+    return StoreError(f"The store cannot be used just now ({error}).", "The last reading stays.").one_line()

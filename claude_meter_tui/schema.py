@@ -1,0 +1,97 @@
+"""The store's schema as an ordered list of migrations, applied on open (the pattern of simonw/sqlite-utils).
+
+`PRAGMA user_version` counts the ones applied. A migration, once released, is never edited: add another.
+Times are integer microseconds since 1970 UTC: exact, and they sort.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+
+_READINGS = (
+    """
+    CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY,
+        organization_uuid TEXT,
+        email TEXT,
+        plan TEXT
+    ) STRICT
+    """,
+    # `fingerprint` is a keyed hash of a token, never the token: it only says whether the token changed.
+    """
+    CREATE TABLE credentials (
+        fingerprint TEXT PRIMARY KEY,
+        account_id INTEGER NOT NULL REFERENCES accounts (id),
+        seen_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE readings (
+        id INTEGER PRIMARY KEY,
+        account_id INTEGER NOT NULL REFERENCES accounts (id),
+        observed_at INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        extra_usage TEXT,
+        damaged TEXT,
+        UNIQUE (account_id, observed_at, source)
+    ) STRICT
+    """,
+    "CREATE INDEX readings_by_time ON readings (observed_at)",
+    """
+    CREATE TABLE windows (
+        reading_id INTEGER NOT NULL REFERENCES readings (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        label TEXT NOT NULL,
+        window_group TEXT NOT NULL,
+        utilization REAL NOT NULL,
+        resets_at INTEGER,
+        length_seconds INTEGER,
+        model TEXT,
+        surface TEXT,
+        severity TEXT,
+        is_active INTEGER,
+        PRIMARY KEY (reading_id, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE gates (
+        endpoint TEXT PRIMARY KEY,
+        set_at INTEGER NOT NULL,
+        wait_until INTEGER,
+        retry_at INTEGER,
+        failures INTEGER NOT NULL,
+        unchanged INTEGER NOT NULL,
+        asked_at INTEGER,
+        trouble TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TABLE asks (endpoint TEXT NOT NULL, asked_at INTEGER NOT NULL) STRICT",
+    "CREATE INDEX asks_by_time ON asks (endpoint, asked_at)",
+    "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an open store to the newest schema; two processes may do so at once.
+
+    Raises:
+        sqlite3.Error: the file is damaged or cannot be written.
+    """
+    if connection.execute("PRAGMA user_version").fetchone()[0] >= len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = connection.execute("PRAGMA user_version").fetchone()[0]
+        for statements in MIGRATIONS[done:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {max(done, len(MIGRATIONS))}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

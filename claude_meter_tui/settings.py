@@ -1,0 +1,168 @@
+"""One Settings from flags, environment and TOML, in that order of precedence.
+
+It must not read credentials or the store. A URL that would carry a token elsewhere than over TLS, or to loopback, is
+refused here and nowhere later.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from claude_meter_tui import paths
+from claude_meter_tui.errors import BadUsageError
+from claude_meter_tui.gate import DEMO_CADENCE, Cadence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+API_URL = "https://api.anthropic.com"
+WEB_URL = "https://claude.ai"
+
+ThemeName = Literal["dark", "light", "contrast", "colorblind", "terminal"]
+THEME_NAMES: tuple[ThemeName, ...] = ("dark", "light", "contrast", "colorblind", "terminal")
+
+
+class ConfigFile(BaseModel):
+    """The keys of the TOML file; every one optional, an unknown one is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    theme: ThemeName | None = None
+    ascii: bool | None = None
+    show_left: bool | None = None
+    api_url: str | None = None
+    web_url: str | None = None
+
+
+class Settings(BaseModel):
+    """Everything a run is configured with. The environment token is secret and never shown."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    state_dir: Path
+    credential_dirs: tuple[Path, ...]
+    token: SecretStr | None = None
+    api_url: str = API_URL
+    web_url: str = WEB_URL
+    theme: ThemeName | None = None
+    ascii: bool = False
+    show_left: bool | None = None
+    demo: bool = False
+    cadence: Cadence = Cadence()
+    home: Path = Path("~")
+
+    @property
+    def store_file(self) -> str:
+        """The SQLite file's path."""
+        return paths.store_file(str(self.state_dir))
+
+    def for_demo(self, api_url: str) -> Settings:
+        """The same person's settings turned to the simulated account behind `api_url`, with its own store."""
+        folder = Path(paths.demo_state_dir(str(self.state_dir)))
+        return self.model_copy(
+            update={
+                "state_dir": folder,
+                "credential_dirs": (folder,),
+                "token": SecretStr(DEMO_TOKEN),
+                "api_url": checked_url("the demo's address", api_url),
+                "demo": True,
+                "cadence": DEMO_CADENCE,
+            }
+        )
+
+
+DEMO_TOKEN = "sk-ant-oat01-dummy"  # noqa: S105 - a dummy: the simulated account takes any token
+
+
+def load(env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool | None = None) -> Settings:
+    """Settings from the flags given, `env`, and the TOML file.
+
+    Raises:
+        BadUsageError: a value that cannot be used; the sentence names where it stands.
+    """
+    file = _read_config(paths.config_file(env), env)
+    chosen = theme or file.theme
+    if chosen is not None and chosen not in THEME_NAMES:
+        raise BadUsageError(f"There is no theme {chosen!r}.", f"Choose one of {', '.join(THEME_NAMES)}.")
+    token = env.get("CLAUDE_CODE_OAUTH_TOKEN", "").strip()
+    return Settings(
+        state_dir=Path(paths.state_dir(env)),
+        credential_dirs=tuple(Path(folder) for folder in paths.credential_dirs(env)),
+        token=SecretStr(token) if token else None,
+        api_url=checked_url("CLAUDE_METER_API_URL", env.get("CLAUDE_METER_API_URL") or file.api_url or API_URL),
+        web_url=checked_url("CLAUDE_METER_WEB_URL", env.get("CLAUDE_METER_WEB_URL") or file.web_url or WEB_URL),
+        theme=chosen,
+        ascii=bool(ascii_only or file.ascii or not _speaks_unicode(env)),
+        show_left=file.show_left,
+        home=Path(paths.home(env)),
+    )
+
+
+def checked_url(where: str, url: str) -> str:
+    """The URL without a trailing slash, if a token may travel to it.
+
+    Raises:
+        BadUsageError: neither https nor http on loopback, or it holds a user, a query or a fragment.
+    """
+    refused = BadUsageError(
+        f"{where} must be https, or http on loopback, since a token travels there.",
+        f"Unset it, or use for example {API_URL}.",
+    )
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port  # raises on a port that is not one
+    except ValueError:
+        raise refused from None
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not secure or not host or "@" in parts.netloc or parts.query or parts.fragment:
+        raise refused
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this machine: localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_config(path: str, env: Mapping[str, str]) -> ConfigFile:
+    shown = paths.tilde(path, env)
+    try:
+        data: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return ConfigFile()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadUsageError(f"{shown} cannot be read ({_first_line(error)}).", "Mend it or move it away.") from None
+    try:
+        return ConfigFile.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadUsageError(f"{shown}: {name}: {first['msg']}.", "Mend that line.") from None
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).partition("\n")[0]
+
+
+def _speaks_unicode(env: Mapping[str, str]) -> bool:
+    """Whether the terminal's locale can show the box and bar glyphs (the first of LC_ALL, LC_CTYPE, LANG counts)."""
+    if os.name != "posix" or env.get("TERM") == "linux":
+        return os.name != "posix"
+    locale = next((env[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "UTF-8")
+    named = locale.upper().replace("-", "")
+    return "UTF8" in named or named in ("C", "POSIX")  # Python itself coerces C to C.UTF-8 (PEP 538)

@@ -1,0 +1,377 @@
+"""What is kept between runs: every reading, whose token is whose, when asking is allowed, and small notes.
+
+SQLite in WAL mode, shared by every pane: 0600 in a 0700 folder. It takes and gives plain dicts (`documents.py`), so
+that `status` can read it without pydantic; it must not know what a reading means, and it never sees a token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+from claude_meter_tui.errors import StoreError
+from claude_meter_tui.schema import MIGRATIONS, migrate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
+    from typing import Self
+
+    from claude_meter_tui.documents import AccountDocument, HistoryRow, ReadingDocument, WindowDocument
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WINDOW_COLUMNS = (
+    "key, label, window_group, utilization, resets_at, length_seconds, model, surface, severity, is_active"
+)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(microseconds: int) -> datetime:
+    """The aware UTC time of `micros`."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def parse_iso(text: str) -> datetime:
+    """An ISO-8601 time as this program writes it, or any with an offset.
+
+    Raises:
+        ValueError: not such a time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(text)
+    return moment.astimezone(UTC)
+
+
+def _iso(microseconds: int | None) -> str | None:
+    return None if microseconds is None else moment_of(microseconds).isoformat().replace("+00:00", "Z")
+
+
+class Store:
+    """One process's connection to the store. Not shared between threads."""
+
+    def __init__(self, path: str, connection: sqlite3.Connection, set_aside: str | None = None) -> None:
+        self.path = path
+        self.set_aside = set_aside
+        """Where a damaged file was moved to when this store was opened, else None."""
+        self._db = connection
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Open, creating or migrating; a damaged file is set aside and a new one begun.
+
+        Raises:
+            StoreError: the folder or file cannot be used at all (permissions, full disk, newer schema).
+        """
+        _make_private_folder(os.path.dirname(path))  # noqa: PTH120 - pathlib costs `status` 8 ms
+        try:
+            return cls(path, _connect(path))
+        except (OSError, sqlite3.OperationalError) as error:
+            raise _unusable(path, error) from None
+        except sqlite3.DatabaseError:
+            pass  # not a database, or a broken one
+        try:
+            aside = _set_aside(path)
+            return cls(path, _connect(path), set_aside=aside)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, error) from None
+
+    @classmethod
+    def open_existing(cls, path: str) -> Self | None:
+        """Open for reading what is there; None where nothing is stored yet or the file is not usable."""
+        if not os.path.exists(path):  # noqa: PTH110
+            return None
+        try:
+            return cls(path, _connect(path))
+        except (OSError, sqlite3.Error):
+            return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A write transaction that other processes wait for; rolled back on an exception."""
+        return _Transaction(self._db)
+
+    def version(self) -> int:
+        """A number that changes when another process has written (`PRAGMA data_version`)."""
+        value: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        return value
+
+    # --- readings --------------------------------------------------------------------------------------------------
+
+    def save(self, reading: ReadingDocument, account_id: int | None = None) -> bool:
+        """Keep a reading. False where the very same one (account, time, source) is already there."""
+        with self.transaction():
+            return self._insert(reading, account_id)
+
+    def save_all(self, readings: Iterable[ReadingDocument]) -> int:
+        """Keep many in one transaction; gives how many were new."""
+        with self.transaction():
+            return sum(self._insert(reading, None) for reading in readings)
+
+    def _insert(self, reading: ReadingDocument, account_id: int | None) -> bool:
+        owner = self._account(reading["account"]) if account_id is None else account_id
+        extra, damaged = reading["extra_usage"], reading["damaged"]
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO readings (account_id, observed_at, source, extra_usage, damaged) VALUES (?,?,?,?,?)",
+            (
+                owner,
+                micros(parse_iso(reading["observed_at"])),
+                reading["source"],
+                json.dumps(extra) if extra is not None else None,
+                json.dumps(damaged) if damaged else None,
+            ),
+        )
+        if not cursor.rowcount:
+            return False
+        self._db.executemany(
+            f"INSERT OR IGNORE INTO windows (reading_id, position, {_WINDOW_COLUMNS}) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                (
+                    cursor.lastrowid,
+                    position,
+                    window["key"],
+                    window["label"],
+                    window["group"],
+                    window["utilization"],
+                    micros(parse_iso(window["resets_at"])) if window["resets_at"] else None,
+                    window["length_seconds"],
+                    window["model"],
+                    window["surface"],
+                    window["severity"],
+                    window["is_active"],
+                )
+                for position, window in enumerate(reading["windows"])
+            ],
+        )
+        return True
+
+    def newest(self, at: datetime | None = None, account_id: int | None = None) -> ReadingDocument | None:
+        """The newest reading (observed no later than `at`; of one account where given), or None."""
+        row = self._db.execute(
+            "SELECT r.id, r.observed_at, r.source, r.extra_usage, r.damaged, a.email, a.organization_uuid, a.plan"
+            " FROM readings r JOIN accounts a ON a.id = r.account_id"
+            " WHERE r.observed_at <= ? AND (? IS NULL OR r.account_id = ?) ORDER BY r.observed_at DESC, r.id DESC LIMIT 1",
+            (micros(at) if at is not None else 2**62, account_id, account_id),
+        ).fetchone()
+        if row is None:
+            return None
+        return {
+            "observed_at": _iso(row[1]) or "",
+            "source": row[2],
+            "account": {"email": row[5], "organization_uuid": row[6], "plan": row[7]},
+            "windows": list(self._windows(row[0])),
+            "extra_usage": json.loads(row[3]) if row[3] else None,
+            "damaged": json.loads(row[4]) if row[4] else [],
+        }
+
+    def _windows(self, reading_id: int) -> Iterator[WindowDocument]:
+        rows = self._db.execute(
+            f"SELECT {_WINDOW_COLUMNS} FROM windows WHERE reading_id = ? ORDER BY position", (reading_id,)
+        )
+        for key, label, group, utilization, resets_at, length, model, surface, severity, is_active in rows:
+            yield {
+                "key": key,
+                "label": label,
+                "group": group,
+                "utilization": utilization,
+                "resets_at": _iso(resets_at),
+                "length_seconds": length,
+                "model": model,
+                "surface": surface,
+                "severity": severity,
+                "is_active": None if is_active is None else bool(is_active),
+            }
+
+    def history(
+        self, window: str | None = None, since: datetime | None = None, account_id: int | None = None
+    ) -> Iterator[HistoryRow]:
+        """Stored readings as rows, oldest first; of one window, from a time, of one account where given."""
+        rows = self._db.execute(
+            "SELECT r.observed_at, r.source, COALESCE(a.organization_uuid, a.email, ''), w.key, w.utilization,"
+            " w.resets_at FROM readings r JOIN accounts a ON a.id = r.account_id JOIN windows w ON w.reading_id = r.id"
+            " WHERE r.observed_at >= ? AND (? IS NULL OR w.key = ?) AND (? IS NULL OR r.account_id = ?)"
+            " ORDER BY r.observed_at, r.id, w.position",
+            (micros(since) if since is not None else 0, window, window, account_id, account_id),
+        )
+        for observed_at, source, account, key, utilization, resets_at in rows:
+            yield {
+                "observed_at": _iso(observed_at) or "",
+                "source": source,
+                "account": account,
+                "window": key,
+                "utilization": utilization,
+                "resets_at": _iso(resets_at),
+            }
+
+    def count(self) -> int:
+        """How many readings are stored."""
+        value: int = self._db.execute("SELECT count(*) FROM readings").fetchone()[0]
+        return value
+
+    # --- accounts --------------------------------------------------------------------------------------------------
+
+    def account_id(self, account: AccountDocument) -> int:
+        """The row of an account, made or completed as needed."""
+        with self.transaction():
+            return self._account(account)
+
+    def _account(self, account: AccountDocument) -> int:
+        organization, email, plan = account["organization_uuid"], account["email"], account["plan"]
+        row = self._db.execute(
+            "SELECT id FROM accounts WHERE (? IS NOT NULL AND organization_uuid = ?)"
+            " OR (? IS NULL AND email IS ? AND (? IS NOT NULL OR organization_uuid IS NULL)) ORDER BY id LIMIT 1",
+            (organization, organization, organization, email, email),
+        ).fetchone()
+        if row is None:
+            cursor = self._db.execute(
+                "INSERT INTO accounts (organization_uuid, email, plan) VALUES (?,?,?)", (organization, email, plan)
+            )
+            return int(cursor.lastrowid or 0)
+        self._db.execute(
+            "UPDATE accounts SET email = COALESCE(?, email), plan = COALESCE(?, plan) WHERE id = ?"
+            " AND (email IS NOT COALESCE(?, email) OR plan IS NOT COALESCE(?, plan))",
+            (email, plan, row[0], email, plan),
+        )
+        return int(row[0])
+
+    def account_of(self, fingerprint: str) -> int | None:
+        """The account a token was last seen to belong to, by its fingerprint; None where it was never asked."""
+        row = self._db.execute("SELECT account_id FROM credentials WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def remember_account(self, fingerprint: str, account: AccountDocument, now: datetime) -> int:
+        """Note whose token this is, so that the profile is asked once; gives the account's row."""
+        with self.transaction():
+            owner = self._account(account)
+            self._db.execute(
+                "INSERT INTO credentials VALUES (?,?,?)"
+                " ON CONFLICT (fingerprint) DO UPDATE SET account_id = excluded.account_id, seen_at = excluded.seen_at",
+                (fingerprint, owner, micros(now)),
+            )
+            return owner
+
+    def account(self, account_id: int) -> AccountDocument:
+        """The account in this row.
+
+        Raises:
+            KeyError: there is no such row.
+        """
+        row = self._db.execute(
+            "SELECT email, organization_uuid, plan FROM accounts WHERE id = ?", (account_id,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(account_id)
+        return {"email": row[0], "organization_uuid": row[1], "plan": row[2]}
+
+    # --- gates and notes: for gate.py and for small things to remember ----------------------------------------------
+
+    def gate_row(self, endpoint: str) -> tuple[int | str | None, ...] | None:
+        """The raw gate of an endpoint: (set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble)."""
+        row: tuple[int | str | None, ...] | None = self._db.execute(
+            "SELECT set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble FROM gates WHERE endpoint = ?",
+            (endpoint,),
+        ).fetchone()
+        return row
+
+    def put_gate_row(self, endpoint: str, row: tuple[int | str | None, ...]) -> None:
+        """Write what `gate_row` reads."""
+        self._db.execute("INSERT OR REPLACE INTO gates VALUES (?,?,?,?,?,?,?,?)", (endpoint, *row))
+
+    def asks_since(self, endpoint: str, since: datetime) -> list[datetime]:
+        """When requests were sent to an endpoint since a time, oldest first."""
+        rows = self._db.execute(
+            "SELECT asked_at FROM asks WHERE endpoint = ? AND asked_at > ? ORDER BY asked_at", (endpoint, micros(since))
+        )
+        return [moment_of(row[0]) for row in rows]
+
+    def note_ask(self, endpoint: str, now: datetime, forget_before: datetime) -> None:
+        """Record that a request is about to be sent; drop records too old for any budget."""
+        self._db.execute("INSERT INTO asks VALUES (?,?)", (endpoint, micros(now)))
+        self._db.execute("DELETE FROM asks WHERE asked_at < ?", (micros(forget_before),))
+
+    def note(self, name: str) -> str | None:
+        """A remembered value (theme, clock skew …), or None."""
+        row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put_note(self, name: str, value: str) -> None:
+        """Remember a value."""
+        self._db.execute("INSERT OR REPLACE INTO notes VALUES (?,?)", (name, value))
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT; a plain class, since contextlib's decorator would cost `status` an import."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    # Created here, not by SQLite, so that it never exists with the umask's wider mode; -wal and -shm inherit it.
+    # Only when missing: closing a second descriptor of an open store would drop this process's locks on it.
+    if not os.path.exists(path):  # noqa: PTH110
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection)
+        connection.execute("SELECT r.id, w.key FROM readings r LEFT JOIN windows w ON w.reading_id = r.id"
+                           " ORDER BY r.observed_at DESC LIMIT 1").fetchone()  # notices a broken file at once
+        if connection.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
+            raise StoreError("The store was written by a newer claude-meter-tui.", "Update claude-meter-tui.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_private_folder(folder: str) -> None:
+    # A folder that is already there keeps its mode: it may be one the user shares with other things.
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _set_aside(path: str) -> str:
+    """Move a damaged store out of the way, keeping it; gives its new name."""
+    number = 1
+    while os.path.exists(aside := f"{path}.damaged-{number}"):  # noqa: PTH110
+        number += 1
+    os.replace(path, aside)  # noqa: PTH105
+    for suffix in ("-wal", "-shm"):
+        if os.path.exists(path + suffix):  # noqa: PTH110
+            os.replace(path + suffix, aside + suffix)  # noqa: PTH105
+    return aside
+
+
+def _unusable(path: str, error: Exception) -> StoreError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return StoreError(
+        f"The store at {path} cannot be used ({reason}).", "Set CLAUDE_METER_STATE_DIR to a folder you can write to."
+    )

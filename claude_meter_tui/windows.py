@@ -1,0 +1,140 @@
+"""The domain: a Reading of an Account's Windows, and its Money.
+
+Immutable, no I/O, and no clock of its own: what depends on "now" takes it as an argument (see `standing.py`). All
+times are aware UTC; utilization is in percent as the server sent it (0.5 is half a percent, and it can exceed 100).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+Group = Literal["session", "weekly", "other"]
+UtcTime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class _Immutable(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Money(_Immutable):
+    """An exact amount in a currency's major unit, with as many decimals as the server's exponent says.
+
+    `currency` is the ISO 4217 code as sent, or None where the server named none.
+    """
+
+    amount: Decimal
+    currency: str | None = None
+
+    @classmethod
+    def from_minor(cls, minor: int, exponent: int, currency: str | None) -> Money:
+        """1240 minor units with exponent 2 are 12.40, exactly (never through a float)."""
+        digits = tuple(int(digit) for digit in str(abs(minor)))
+        return cls(amount=Decimal((int(minor < 0), digits, -exponent)), currency=currency)
+
+
+class ExtraUsage(_Immutable):
+    """Paid usage beyond the plan's windows. `utilization` is percent of `limit`, as sent; None where not sent."""
+
+    enabled: bool | None = None
+    used: Money | None = None
+    limit: Money | None = None
+    utilization: float | None = None
+    disabled_reason: str | None = None
+
+    @property
+    def limit_reached(self) -> bool:
+        """Used ≥ limit, whatever the older flags say (FACTS §1, `spend`)."""
+        if self.used is None or self.limit is None or self.used.currency != self.limit.currency:
+            return False
+        return self.used.amount >= self.limit.amount
+
+    @property
+    def carries_on(self) -> bool:
+        """Whether work goes on past 100 % of a window: enabled and its own limit not reached."""
+        return bool(self.enabled) and not self.limit_reached
+
+
+class Window(_Immutable):
+    """One rate-limit window as read.
+
+    `utilization` in percent; `resets_at` None while nothing has opened the window; `length_seconds` None where the
+    length is not known (the server does not send it: `five_hour` is 5 h, every `seven_day*` and weekly limit 7 d).
+    """
+
+    key: str
+    label: str
+    group: Group
+    utilization: float
+    resets_at: UtcTime | None = None
+    length_seconds: int | None = None
+    model: str | None = None
+    surface: str | None = None
+    severity: str | None = None
+    is_active: bool | None = None
+
+    @property
+    def opened_at(self) -> datetime | None:
+        """When this instance of the window began: its reset less its length; None where either is unknown."""
+        if self.resets_at is None or self.length_seconds is None:
+            return None
+        return self.resets_at - timedelta(seconds=self.length_seconds)
+
+
+class Point(NamedTuple):
+    """One stored utilization of one window, for its history."""
+
+    observed_at: datetime
+    utilization: float
+    resets_at: datetime | None
+
+
+class Account(_Immutable):
+    """Whom a reading belongs to. All None: not known (yet)."""
+
+    email: str | None = None
+    organization_uuid: str | None = None
+    plan: str | None = None
+
+
+class Reading(_Immutable):
+    """What one source said of an account's windows at one moment.
+
+    `damaged` names the parts of the body that could not be understood (for `doctor`); the rest is unaffected.
+    """
+
+    observed_at: UtcTime
+    source: str
+    account: Account = Account()
+    windows: tuple[Window, ...] = ()
+    extra_usage: ExtraUsage | None = None
+    damaged: tuple[str, ...] = ()
+
+    def window(self, key: str) -> Window | None:
+        """The window with this key, or None."""
+        return next((window for window in self.windows if window.key == key), None)
+
+    def steadied(self, before: Reading | None) -> Reading:
+        """This reading with each reset that only jittered put back to where `before` had it.
+
+        One and the same `resets_at` moves by up to 1.9 s between answers (FACTS §1); a countdown must not jump for it.
+        """
+        if before is None:
+            return self
+        return self.model_copy(
+            update={"windows": tuple(_steadied(window, before.window(window.key)) for window in self.windows)}
+        )
+
+
+_JITTER = timedelta(seconds=4)
+
+
+def _steadied(window: Window, before: Window | None) -> Window:
+    if before is None or before.resets_at is None or window.resets_at is None:
+        return window
+    if before.resets_at == window.resets_at or abs(before.resets_at - window.resets_at) > _JITTER:
+        return window
+    return window.model_copy(update={"resets_at": before.resets_at})
