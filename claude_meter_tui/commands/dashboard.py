@@ -1,0 +1,86 @@
+"""The dashboard command: opens the store, wires poller and app, and runs the demo's server where the demo is shown."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+import sys
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import settings
+from claude_meter_tui.clock import SystemClock
+from claude_meter_tui.errors import BadUsageError
+from claude_meter_tui.poller import Poller
+from claude_meter_tui.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_meter_tui.settings import Settings
+    from claude_meter_tui.sources import Source
+
+
+def run(env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bool | None) -> int:
+    """Show the dashboard until the user leaves it.
+
+    Raises:
+        BadUsageError: not a terminal, or settings that cannot be used.
+        StoreError: the store cannot be opened.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadUsageError("The dashboard needs a terminal.", "In a script use `once` or `status`.")
+    gc.disable()  # the app turns it on again after its first paint
+    configured = settings.load(env, theme=theme, ascii_only=ascii_only)
+    while True:
+        with ExitStack() as stack:
+            if demo:
+                configured = _start_demo(configured, stack)
+            wants_demo = _show(configured, env, stack) == "demo"
+        if not wants_demo or demo:
+            return 0
+        demo = True
+
+
+def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str | None:
+    from claude_meter_tui.dashboard.app import MeterApp
+
+    store = stack.enter_context(Store.open(configured.store_file))
+    clock = SystemClock()
+    if configured.demo:
+        from claude_meter_tui.commands.demo import seed_history
+
+        seed_history(store, clock.now())
+
+    def open_source() -> Source:
+        from claude_meter_tui.sources.oauth import OAuthSource
+
+        return OAuthSource(configured)
+
+    def remember(name: str, value: str) -> None:
+        with suppress(sqlite3.Error):  # a preference is not worth a message
+            store.put_note(name, value)
+
+    poller = Poller(store, open_source, clock, configured.cadence, demo=configured.demo)
+    noted_left = store.note("show_left") == "1"
+    app = MeterApp(
+        poller,
+        clock,
+        theme=configured.theme or _noted_theme(store),
+        show_left=noted_left if configured.show_left is None else configured.show_left,
+        ascii_only=configured.ascii,
+        remember=remember,
+        no_color=bool(env.get("NO_COLOR")),
+    )
+    return app.run()
+
+
+def _noted_theme(store: Store) -> str:
+    noted = store.note("theme")
+    return noted if noted in settings.THEME_NAMES else "dark"
+
+
+def _start_demo(configured: Settings, stack: ExitStack) -> Settings:
+    from claude_meter_tui.demo.server import DemoServer
+
+    return configured.for_demo(stack.enter_context(DemoServer()).url)

@@ -1,0 +1,307 @@
+"""The app: holds the one View, turns keys into requests to the poller, and wakes only when something visible changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sqlite3
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.reactive import reactive
+
+from claude_meter_tui.dashboard.chart import span_of
+from claude_meter_tui.dashboard.main_screen import MainScreen
+from claude_meter_tui.dashboard.themes import THEMES
+from claude_meter_tui.dashboard.view import View
+from claude_meter_tui.errors import MeterError
+from claude_meter_tui.state import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+    from textual.timer import Timer
+
+    from claude_meter_tui.clock import Clock
+    from claude_meter_tui.poller import Poller
+    from claude_meter_tui.state import MeterState
+    from claude_meter_tui.windows import Point
+
+_FLASH_SECONDS = 4.0
+_LONG_HISTORY = 4
+# A timer that fires a hair early would see the old text once more.
+_TICK_MARGIN = 0.03
+_SLOWEST_TICK = 60.0
+
+
+class MeterApp(App[str]):
+    """The dashboard. Exits with `demo` when the user asked for the demo on the setup screen.
+
+    Args:
+        poller: makes the state; its `publish` is taken over.
+        clock: the local time.
+        theme: the theme to begin with.
+        show_left: whether figures show what is left instead of what is used.
+        ascii_only: whether to draw in ASCII.
+        remember: keeps a preference (name, value) for the next run.
+        no_color: draw without any colour.
+    """
+
+    CSS_PATH = "meter.tcss"
+    TITLE = "claude-meter"
+    ALLOW_SELECT = False
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (14, "-low"), (22, "-high")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "select(1)", "Next window", id="next"),
+        Binding("k,up", "select(-1)", "Previous window", id="previous"),
+        Binding("home,g", "select(-1000)", "First window", id="first"),
+        Binding("end,G", "select(1000)", "Last window", id="last"),
+        Binding("tab", "select_around(1)", "Next window, around", id="around", priority=True),
+        Binding("shift+tab", "select_around(-1)", "Previous window, around", id="around_back", priority=True),
+        Binding("enter", "detail", "Detail", id="detail"),
+        Binding("escape", "back", "Back", id="back"),
+        Binding("r", "read", "Read now", id="read"),
+        Binding("p", "pause", "Pause or resume asking", id="pause"),
+        Binding("t", "next_theme", "Next theme", id="theme"),
+        Binding("h", "history", "Longer or shorter history", id="history"),
+        Binding("percent_sign", "used_or_left", "Used or left", id="used_or_left"),
+        Binding("d", "demo", "Demo", id="demo"),
+        Binding("question_mark", "help", "Help", id="help"),
+        Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+c", "quit", "Quit", id="interrupt", priority=True, show=False),
+    ]
+
+    view: reactive[View | None] = reactive(None, repaint=False)
+
+    def __init__(
+        self,
+        poller: Poller,
+        clock: Clock,
+        *,
+        theme: str = "dark",
+        show_left: bool = False,
+        ascii_only: bool = False,
+        remember: Callable[[str, str], None] = lambda _name, _value: None,
+        no_color: bool = False,
+    ) -> None:
+        # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
+        super().__init__(ansi_color=True if no_color else None)
+        self._poller = poller
+        self._clock = clock
+        self._remember = remember
+        self._timer: Timer | None = None
+        self._flash_timer: Timer | None = None
+        self._history_of: tuple[str | None, int, int] | None = None
+        for known in THEMES:
+            self.register_theme(known)
+        self.theme = "terminal" if no_color else theme
+        first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only)
+        self.set_reactive(MeterApp.view, first)
+        poller.publish = self._show_state
+
+    # --- running ---------------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        """The main screen, drawn from the stored reading before anything else is done."""
+        screen = MainScreen(id="_default")
+        screen.set_reactive(MainScreen.view, self.view)
+        return screen
+
+    def on_mount(self) -> None:
+        """Paint first; then ask, look into the history, and keep time."""
+        self._end_on_signals()
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        # All that was made so far stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        self._tick()
+        self.run_worker(self._poller.run(), name="poller", exclusive=True)
+
+    def _end_on_signals(self) -> None:
+        """A closed pane or a kill ends the app as q does: the terminal is restored, the exit code is 0."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
+                loop.add_signal_handler(getattr(signal, name), self.exit)
+
+    def _show_state(self, state: MeterState) -> None:
+        if self.view is not None:
+            self.view = replace(self.view, state=state, now=self._clock.now())
+
+    def watch_view(self, view: View | None) -> None:
+        """Hand it to every screen, and see that history and timer fit it."""
+        if view is None or not self.is_running:
+            return
+        wanted = (view.chosen.key if view.chosen else None, view.spans, view.state.version)
+        if wanted != self._history_of and self._timer is not None:
+            self._history_of = wanted
+            self.view = replace(view, points=self._points(view))
+            return
+        for screen in self.screen_stack:
+            if hasattr(screen, "view"):
+                screen.view = view
+        self._keep_time(view)
+
+    def _points(self, view: View) -> tuple[Point, ...]:
+        window = view.chosen
+        if window is None:
+            return ()
+        start, _ = span_of(window, view.true_now, view.spans)
+        return tuple(self._poller.history(window.key, start))
+
+    def _tick(self) -> None:
+        if self.view is not None:
+            self._timer = self._timer or self.set_timer(_SLOWEST_TICK, self._tick)
+            self.view = replace(self.view, now=self._clock.now())
+            self._keep_time(self.view)
+
+    def _keep_time(self, view: View) -> None:
+        """One timer, for the moment the next text changes."""
+        if self._timer is None:
+            return
+        self._timer.stop()
+        self._timer = self.set_timer(min(_SLOWEST_TICK, view.changes_in()) + _TICK_MARGIN, self._tick)
+
+    # --- actions ---------------------------------------------------------------------------------------------------
+
+    def action_select(self, step: int) -> None:
+        """Move the selection, stopping at the ends."""
+        self._move(step, around=False)
+
+    def action_select_around(self, step: int) -> None:
+        """Move the selection, around the ends."""
+        self._move(step, around=True)
+
+    def _move(self, step: int, *, around: bool) -> None:
+        view = self.view
+        chosen = view.chosen if view else None
+        if view is None or chosen is None:
+            return
+        keys = self._order(view)
+        at = keys.index(chosen.key) + step
+        at = at % len(keys) if around else max(0, min(len(keys) - 1, at))
+        self.view = replace(view, selected=keys[at])
+
+    def _order(self, view: View) -> list[str]:
+        """The windows in the order they stand on the screen."""
+        from claude_meter_tui.dashboard.panel import WindowsPanel, visible_keys
+
+        for screen in self.screen_stack:
+            for panel in screen.query(WindowsPanel):
+                if len(visible_keys(view, panel.room())) < len(view.windows):
+                    return [window.key for window in view.pressing]
+        return [window.key for window in view.windows]
+
+    def action_pick(self, key: str, open_it: bool) -> None:
+        """A click on a gauge: select it; twice, or on the selected one, its detail."""
+        view = self.view
+        if view is None:
+            return
+        again = view.selected == key
+        self.view = replace(view, selected=key)
+        if open_it or again:
+            self.action_detail()
+
+    def action_detail(self) -> None:
+        """Open the selected window's detail."""
+        from claude_meter_tui.dashboard.detail_screen import DetailScreen
+
+        if self.view is None or self.view.chosen is None or isinstance(self.screen, DetailScreen):
+            return
+        screen = DetailScreen()
+        screen.set_reactive(DetailScreen.view, self.view)
+        self.push_screen(screen)
+
+    async def action_back(self) -> None:
+        """Close what is open above the main screen."""
+        if len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    def action_help(self) -> None:
+        """Open the help."""
+        from claude_meter_tui.dashboard.help_screen import HelpScreen
+
+        screen = HelpScreen()
+        screen.set_reactive(HelpScreen.view, self.view)
+        self.push_screen(screen)
+
+    async def action_read(self) -> None:
+        """Ask now, in a worker; if that is not allowed, say when it will be."""
+        self.run_worker(self._read(), name="read", group="read", exclusive=True)
+
+    async def _read(self) -> None:
+        try:
+            await self._poller.ask(by_key=True)
+        except MeterError as error:
+            self._flash(error.sentence)
+        except sqlite3.Error as error:
+            self._flash(f"The store cannot be used ({error}).")
+
+    def action_pause(self) -> None:
+        """Pause or resume asking."""
+        self._poller.pause()
+        self._flash("Paused: nothing is asked until p." if self._poller.state.paused else "Asking again.")
+
+    def action_next_theme(self) -> None:
+        """The next of the themes, remembered."""
+        names = [known.name for known in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+        self._remember("theme", self.theme)
+        self._flash(f"Theme: {self.theme}")
+
+    def action_used_or_left(self) -> None:
+        """Show what is left, or what is used; remembered."""
+        if self.view is not None:
+            self.view = replace(self.view, show_left=not self.view.show_left)
+            self._remember("show_left", str(int(self.view.show_left)))
+
+    def action_history(self) -> None:
+        """Chart one span of the window, or several."""
+        if self.view is not None:
+            self.view = replace(self.view, spans=1 if self.view.spans > 1 else _LONG_HISTORY)
+
+    def action_demo(self) -> None:
+        """From the setup screen: the simulated account instead."""
+        if self.view is not None and self.view.phase is Phase.SETUP:
+            self.exit("demo")
+
+    def _flash(self, text: str) -> None:
+        """Show a short answer to a key, for a moment."""
+        if self.view is None:
+            return
+        self.view = replace(self.view, flash=text)
+        if self._flash_timer is not None:
+            self._flash_timer.stop()
+        self._flash_timer = self.set_timer(_FLASH_SECONDS, self._unflash)
+
+    def _unflash(self) -> None:
+        if self.view is not None:
+            self.view = replace(self.view, flash="")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's hook
+        """Every action, for ctrl+p."""
+        yield SystemCommand("Read now", "Ask the server, if it is allowed", self.action_read)
+        yield SystemCommand("Detail", "The selected window in full", self.action_detail)
+        yield SystemCommand("Next window", "Select the next window", lambda: self.action_select(1))
+        yield SystemCommand("Previous window", "Select the previous window", lambda: self.action_select(-1))
+        yield SystemCommand("Used or left", "Show what is used or what is left", self.action_used_or_left)
+        yield SystemCommand("History", "Chart one span or four", self.action_history)
+        yield SystemCommand("Pause", "Pause or resume asking", self.action_pause)
+        for known in THEMES:
+            yield SystemCommand(f"Theme: {known.name}", "Colours", lambda name=known.name: self._choose_theme(name))
+        yield SystemCommand("Help", "What the signs mean, and the keys", self.action_help)
+        yield SystemCommand("Quit", "Leave the dashboard", self.action_quit)
+
+    def _choose_theme(self, name: str) -> None:
+        self.theme = name
+        self._remember("theme", name)

@@ -1,0 +1,151 @@
+"""The history of the selected window: stored utilization over its span, resets and "now" marked, the even pace dotted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import standing
+from claude_meter_tui.dashboard.gauge import LEVEL_STYLES
+from claude_meter_tui.dashboard.picture import Line, Lines, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.windows import Point, Window
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_MARGIN = 5  # "100 │"
+# A real reset moves `resets_at` by hours, jitter by seconds (FACTS §1); a drop without a move is an unannounced reset.
+_MOVED_BY = timedelta(minutes=5)
+_DROPPED_BY = 2.0
+_DEFAULT_SPAN = timedelta(days=7)
+
+
+def span_of(window: Window, now: datetime, spans: int) -> tuple[datetime, datetime]:
+    """What the chart covers: this instance of the window, or that many of them up to its reset.
+
+    An idle or ended window, or one of unknown length, gets the time up to `now`.
+    """
+    length = timedelta(seconds=window.length_seconds) if window.length_seconds else _DEFAULT_SPAN
+    end = window.resets_at if window.resets_at is not None and window.resets_at > now else now
+    return end - length * spans, end
+
+
+def resets_in(points: Sequence[Point]) -> list[datetime]:
+    """When the window reset between stored readings: its `resets_at` moved on, or its utilization fell."""
+    resets: list[datetime] = []
+    for before, after in zip(points, points[1:], strict=False):
+        moved = (
+            before.resets_at is not None
+            and after.resets_at is not None
+            and abs(after.resets_at - before.resets_at) > _MOVED_BY
+        )
+        ended = before.resets_at is not None and before.resets_at <= after.observed_at
+        if ended and before.resets_at is not None and (moved or after.utilization < before.utilization):
+            resets.append(before.resets_at)
+        elif before.utilization - after.utilization >= _DROPPED_BY:
+            resets.append(after.observed_at)
+    return resets
+
+
+def column_values(points: Sequence[Point], start: datetime, end: datetime, now: datetime, width: int) -> list[float | None]:
+    """The utilization at the end of each column's slice of time; None before the first reading, past a reset that no
+    reading followed, and after `now`."""
+    slice_of = (end - start) / width
+    values: list[float | None] = []
+    index, last = 0, None
+    for column in range(width):
+        until = start + slice_of * (column + 1)
+        while index < len(points) and points[index].observed_at <= until:
+            last = points[index]
+            index += 1
+        at = min(until, now)
+        gone = last is None or until - slice_of > now
+        if gone or last is None or (last.resets_at is not None and last.resets_at <= at - slice_of):
+            values.append(None)
+        else:
+            values.append(last.utilization)
+    return values
+
+
+def chart_lines(window: Window, points: Sequence[Point], now: datetime, spans: int, width: int, height: int) -> Lines:
+    """The chart in `width` × `height` cells: rows of bars, and one row of times."""
+    plot, rows = width - _MARGIN, height - 1
+    if plot < 10 or rows < 2:
+        return ()
+    start, end = span_of(window, now, spans)
+    values = column_values(points, start, end, now, plot)
+    top = max([100.0, *(value for value in values if value is not None)])
+    marks = _marks(points, start, end, now, plot)
+    lines = [_row(row, rows, values, top, marks, spans) for row in range(rows)]
+    return (*lines, _axis(start, end, now, plot))
+
+
+def _marks(points: Sequence[Point], start: datetime, end: datetime, now: datetime, plot: int) -> dict[int, str]:
+    """Columns with a vertical line: resets, and now."""
+    found: dict[int, str] = {}
+    for moment, sign in [*((reset, "╎") for reset in resets_in(points)), (now, "┆")]:
+        column = int((moment - start) / (end - start) * plot)
+        if 0 <= column < plot:
+            found[column] = sign
+    return found
+
+
+def _row(row: int, rows: int, values: list[float | None], top: float, marks: dict[int, str], spans: int) -> Line:
+    """One row of cells, from the top; `row` counts down from 0."""
+    low, high = (rows - 1 - row) / rows * top, (rows - row) / rows * top
+    labelled = row in (0, rows // 2, rows - 1)
+    figure = top if row == 0 else 0.0 if row == rows - 1 else (low + high) / 2
+    pieces: list[tuple[str, str]] = [(f"{figure:>3.0f} │" if labelled else "    │", "$meter-countdown")]
+    for column, value in enumerate(values):
+        share = 0.0 if value is None else (value - low) / (high - low)
+        eighths = max(0, min(8, round(share * 8)))
+        if value is not None and eighths:
+            pieces.append((_EIGHTHS[eighths], LEVEL_STYLES[standing.level(value)]))
+        elif column in marks:
+            pieces.append((marks[column], "$meter-pace"))
+        elif spans == 1 and low <= (column + 0.5) / len(values) * 100 < high:
+            pieces.append(("·", "$meter-track"))
+        else:
+            pieces.append((" ", ""))
+    return _merged(pieces)
+
+
+def _axis(start: datetime, end: datetime, now: datetime, plot: int) -> Line:
+    left, right = standing.clock_time(start, now), standing.clock_time(end, now)
+    start_text = left if start.astimezone().date() != now.astimezone().date() else f"{left}"
+    if (now - start).days >= 6 or len(start_text) > 9:
+        start_text = start.astimezone().strftime("%b ") + f"{start.astimezone().day}"
+    cells = list(f"{start_text}{'':{max(0, plot - len(start_text) - len(right))}}{right}"[:plot])
+    label = "now"
+    at = int((now - start) / (end - start) * plot) - 1
+    if len(start_text) + 1 <= at and at + len(label) + 1 <= plot - len(right):
+        cells[at : at + len(label)] = label
+    return ((" " * _MARGIN, ""), ("".join(cells), "$meter-countdown"))
+
+
+def _merged(pieces: list[tuple[str, str]]) -> Line:
+    merged: list[tuple[str, str]] = []
+    for text, style in pieces:
+        if merged and merged[-1][1] == style:
+            merged[-1] = (merged[-1][0] + text, style)
+        else:
+            merged.append((text, style))
+    return tuple(merged)
+
+
+class HistoryChart(Picture):
+    """The chart of the selected window; its border's title names it."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """See `chart_lines`."""
+        window = view.chosen
+        if window is None:
+            return ()
+        spans = "this span" if view.spans == 1 else f"{view.spans} spans"
+        self.border_title = f"history · {window.label} · {spans}"
+        if not view.points:
+            return ((" No stored reading in this span yet.", ""),),
+        return chart_lines(window, view.points, view.true_now, view.spans, width, height)

@@ -1,0 +1,140 @@
+"""One window as one line: label, bar with pace marker, percent, flag, countdown. Drawn by pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from claude_meter_tui import standing
+from claude_meter_tui.dashboard.picture import Line, Picture, Piece
+from claude_meter_tui.report import short_label
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.events import Click
+
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.windows import Window
+
+LEVEL_STYLES = {"normal": "$success", "warning": "$warning", "critical": "$error", "full": "bold $error"}
+FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": "FULL"}
+_LONGEST_LABEL = 18
+# Below this width there is no room for spaces inside figures, nor for whole labels.
+_ROOMY_FROM = 46
+_RESET_TIME_FROM = 76
+
+
+class Layout(NamedTuple):
+    """How wide each column is, in cells; `bar` takes what is left."""
+
+    roomy: bool
+    label: int
+    bar: int
+    reset: int
+
+
+def layout(width: int, labels: list[str]) -> Layout:
+    """The columns of all gauges at this width, so that they line up."""
+    roomy = width >= _ROOMY_FROM
+    if roomy:
+        label = min(max(map(len, labels), default=0), _LONGEST_LABEL)
+        reset = 13 if width >= _RESET_TIME_FROM else 0
+        return Layout(True, label, max(4, width - 2 - label - 1 - 1 - 7 - 1 - 4 - 1 - 7 - reset), reset)
+    short = [short_label(text) for text in labels]
+    label = min(max(map(len, short), default=0), max(6, width // 3))
+    return Layout(False, label, max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5), 0)
+
+
+def bar(width: int, share: float, pace: float | None, style: str) -> list[Piece]:
+    """A bar of `width` cells in half-cell steps, with a marker where an even pace would be.
+
+    Anything used shows at least a half cell, and less than all never looks full.
+    """
+    halves = int(share * width * 2)
+    if share > 0:
+        halves = max(1, halves)
+    if share < 1:
+        halves = min(2 * width - 1, halves)
+    halves = min(2 * width, max(0, halves))
+    full, half = divmod(halves, 2)
+    cells = "━" * full + "╸" * half
+    rest = "─" * (width - len(cells))
+    if pace is None:
+        return [(cells, style), (rest, "$meter-track")]
+    at = min(width - 1, max(0, int(pace * width)))
+    marker = ("┃", "$meter-pace")
+    if at < len(cells):
+        return [(cells[:at], style), marker, (cells[at + 1 :], style), (rest, "$meter-track")]
+    cut = at - len(cells)
+    return [(cells, style), (rest[:cut], "$meter-track"), marker, (rest[cut + 1 :], "$meter-track")]
+
+
+def gauge_line(window: Window, now: datetime, columns: Layout, *, selected: bool, show_left: bool) -> Line:
+    """The whole line of one window as it stands at `now`."""
+    over = standing.is_over(window.resets_at, now)
+    level = "normal" if over else standing.level(window.utilization, window.severity)
+    style = LEVEL_STYLES[level]
+    share = 0.0 if over else window.utilization / 100
+    pace = standing.even_pace(window.resets_at, window.length_seconds, now)
+    if show_left:
+        share, pace = max(0.0, 1 - share), None if pace is None else 1 - pace
+    shown = max(0.0, 100 - window.utilization) if show_left else window.utilization
+    figure = "–" if over else standing.percent(shown)
+    flag = "" if over else FLAGS[level]
+    left = _countdown(window, now)
+    emphasis = "bold $accent" if selected else ""
+    pieces = bar(columns.bar, 0.0 if over else share, pace, style)
+    if columns.roomy:
+        label = _fitted(window.label, columns.label)
+        line = [("▸ " if selected else "  ", "bold $accent"), (label + " ", emphasis), *pieces]
+        line += [(f" {figure:>7} ", style), (f"{flag:<4} ", style), (f"{left:>7}", "$meter-countdown")]
+        if columns.reset:
+            clears = standing.clock_time(window.resets_at, now) if window.resets_at and selected else ""
+            line.append((f" {clears:>12}", emphasis))
+        return tuple(line)
+    label = _fitted(short_label(window.label), columns.label)
+    compact = figure.replace(" ", "")
+    compact = compact if len(compact) <= 4 else f"{int(shown)}%"
+    mark = "X" if level == "full" else flag[:1]
+    return (
+        (label, "reverse" if selected else ""),
+        (" ", ""),
+        *pieces,
+        (f" {compact:>4}{mark:<1}", style),
+        (f" {left.replace(' ', ''):>5}", "$meter-countdown"),
+    )
+
+
+def _countdown(window: Window, now: datetime) -> str:
+    if window.resets_at is None:
+        return "idle"
+    if standing.is_over(window.resets_at, now):
+        return "reset"
+    return standing.countdown((window.resets_at - now).total_seconds())
+
+
+def _fitted(text: str, width: int) -> str:
+    return text[: width - 1] + "…" if len(text) > width else f"{text:<{width}}"
+
+
+class Gauge(Picture):
+    """The line of the window with one key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+    def draw(self, view: View, width: int, height: int) -> tuple[Line, ...]:  # noqa: ARG002 - one line
+        """See `gauge_line`."""
+        window = next((window for window in view.windows if window.key == self.key), None)
+        if window is None:
+            return ()
+        columns = layout(width, [window.label for window in view.windows])
+        chosen = view.chosen
+        selected = chosen is not None and chosen.key == self.key
+        return (gauge_line(window, view.true_now, columns, selected=selected, show_left=view.show_left),)
+
+    async def on_click(self, event: Click) -> None:
+        """Select; on the selected one, or twice, open the detail."""
+        event.stop()
+        await self.run_action(f"app.pick('{self.key}', {event.chain > 1})")

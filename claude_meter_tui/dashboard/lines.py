@@ -1,0 +1,255 @@
+"""The one-line widgets around the gauges: header, notice, next stop, extra usage, keys, and the tiny screen's status."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.markup import escape
+
+from claude_meter_tui import standing
+from claude_meter_tui.dashboard.gauge import LEVEL_STYLES, bar, layout
+from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitting, width_of
+from claude_meter_tui.state import Phase
+
+if TYPE_CHECKING:
+    from textual.app import RenderResult
+
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.windows import ExtraUsage, Window
+
+# The sign and the word carry the state; the colour only helps.
+_SIGNS = {
+    Phase.LOADING: ("○", "$meter-countdown"),
+    Phase.LIVE: ("●", "$success"),
+    Phase.STALE: ("○", "$warning"),
+    Phase.WAITING: ("◷", "$warning"),
+    Phase.OFFLINE: ("✕", "$error"),
+    Phase.SIGNED_OUT: ("▲", "$error"),
+    Phase.SETUP: ("▲", "$warning"),
+}
+_SOURCES = {"oauth": "the server", "demo": "the simulation"}
+
+
+class Header(Picture):
+    """Who, and what the numbers are worth."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """Account and plan on the left; state, age, source and next ask on the right; the right goes first."""
+        account = view.state.reading.account if view.state.reading else None
+        name: Line = (("claude-meter", "bold $accent"),)
+        if view.state.demo:
+            name = (*name, (" ", ""), (" DEMO ", "bold reverse $warning"))
+        parts = [text for text in (account.email, account.plan) if text] if account else []
+        lefts = [(*name, *((f" · {text}", "") for text in parts[:count])) for count in range(len(parts), -1, -1)]
+        rights = _standing_words(view)
+        for right in rights:
+            for left in lefts:
+                gap = width - 2 - width_of(left) - width_of(right)
+                if gap >= 2:
+                    return ((" ", ""), *left, (" " * gap, ""), *right),
+        return (first_fitting(width, *rights),)
+
+
+def _standing_words(view: View) -> list[Line]:
+    """Sign, state, age and source, next ask: from all of it to hardly any."""
+    phase = view.phase
+    sign, style = _SIGNS[phase]
+    word = "paused" if view.state.paused else phase.value
+    sign = "‖" if view.state.paused else sign
+    state = (f"{sign} {word}", style)
+    reading = view.state.reading
+    age = source = ""
+    if reading is not None:
+        age = standing.age((view.true_now - reading.observed_at).total_seconds())
+        source = f" via {_SOURCES.get(reading.source, reading.source)}"
+    asks, asks_short = _next_ask_words(view)
+    seen = f"read {age}" if age else ""
+    variants = [
+        (f"  {seen}{source}" if seen else "", f" · {asks}" if asks else ""),
+        (f"  {seen}" if seen else "", f" · {asks}" if asks else ""),
+        (f"  {age}", f" · {asks_short}" if asks_short else ""),
+        (f"  {age}", ""),
+        ("", ""),
+    ]
+    return [(state, *((text, "") for text in texts if text)) for texts in variants]
+
+
+def _next_ask_words(view: View) -> tuple[str, str]:
+    if view.state.asking:
+        return "asking now", "asking"
+    at = view.state.next_ask
+    if at is None:
+        return "", ""
+    # Rounded up to the minute: never name one that is still inside a server's wait.
+    clock = standing.clock_time(at + timedelta(seconds=29), view.now)
+    return f"asks again {clock}", f"next {clock}"
+
+
+class Notice(Picture):
+    """Why there is nothing newer, and what to do; empty while all is well."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """The sentence and the hint, on one line if they fit, else on two."""
+        style = _SIGNS[view.phase][1]
+        sentence, hint = notice_words(view)
+        if height == 1 or width_of(((sentence, ""), (hint, ""))) + 2 <= width:
+            return ((" ", ""), (sentence, style), (f" {hint}" if hint else "", "")),
+        return ((" ", ""), (sentence, style)), ((" ", ""), (hint, ""))
+
+
+def notice_words(view: View) -> tuple[str, str]:
+    """The sentence and the hint for the state the screen is in; both empty while all is well."""
+    trouble = view.state.trouble
+    if trouble is not None and trouble.phase is not Phase.SETUP:
+        return trouble.sentence, trouble.hint
+    if view.state.notice:
+        return view.state.notice, ""
+    if view.phase is Phase.STALE:
+        hint = "p goes on asking." if view.state.paused else "r asks now."
+        return "The last reading is old: use since then is not in these figures.", hint
+    if view.phase is Phase.LOADING:
+        return "Waiting for the first answer.", ""
+    return "", ""
+
+
+class NextStop(Picture):
+    """Which window is nearest to full, and when it clears."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """The longest wording that fits."""
+        top = view.next_stop
+        if top is None:
+            text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
+            return ((" ", ""), (text, "")),
+        return (first_fitting(width - 1, *_stop_words(view, top)),)
+
+
+def _stop_words(view: View, top: Window) -> list[Line]:
+    now = view.true_now
+    style = f"bold {LEVEL_STYLES[standing.level(top.utilization, top.severity)]}"
+    figure = standing.percent(top.utilization)
+    clears = short = ""
+    if top.resets_at is not None:
+        left = standing.countdown((top.resets_at - now).total_seconds())
+        clears = f" · clears {standing.clock_time(top.resets_at, now)} ({left})"
+        short = f" · {left}"
+    name = (f" {top.label}", style)
+    if top.utilization < standing.FULL_FROM:
+        return [
+            (name, (" is nearest to full: ", ""), (figure, style), (clears, "")),
+            (name, (f" {figure}", style), (clears, "")),
+            (name, (f" {figure}", style), (short, "")),
+        ]
+    extra = view.state.reading.extra_usage if view.state.reading else None
+    after = " · extra usage carries on" if extra is not None and extra.carries_on else ""
+    return [
+        (name, (" is full: ", ""), (figure, style), (clears + after, "")),
+        (name, (" full", style), (clears, "")),
+        (name, (" full", style), (short, "")),
+    ]
+
+
+class Extra(Picture):
+    """Extra usage in the account's own currency; empty where there is none."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """A bar where there is a limit, the amounts, and what the server says of it."""
+        extra = view.state.reading.extra_usage if view.state.reading else None
+        if extra is None or not shows_extra(extra):
+            return ()
+        columns = layout(width, [window.label for window in view.windows])
+        amounts = extra_words(extra)
+        style = "bold $error" if extra.limit_reached else "$success"
+        label = f"{'Extra usage' if columns.roomy else 'Extra':<{columns.label}}"
+        label = ("  " if columns.roomy else "") + label + " "
+        room = width - len(label) - len(amounts) - 1
+        share = _extra_share(extra)
+        if share is None or room < 4:
+            return ((label, ""), (amounts, style)),
+        room = min(room, columns.bar)
+        line = ((label, ""), *bar(room, share, None, style))
+        return (*line, (f"{amounts:>{width - len(label) - room}}", style)),
+
+
+def shows_extra(extra: ExtraUsage) -> bool:
+    """Whether there is anything to say: it is on, or something was spent."""
+    return bool(extra.enabled) or (extra.used is not None and extra.used.amount > 0)
+
+
+def extra_words(extra: ExtraUsage) -> str:
+    """`12.40 / 50.00 USD`, `3.10 GBP, no limit`, with `limit reached` or `off` where it is so."""
+    if extra.used is None:
+        text = "on, nothing used" if extra.enabled else "off"
+    elif extra.limit is None:
+        text = f"{extra.used.amount} {extra.used.currency or ''}".strip() + ", no limit"
+    else:
+        text = f"{extra.used.amount} / {extra.limit.amount} {extra.limit.currency or ''}".strip()
+    if extra.limit_reached:
+        return f"{text} · limit reached"
+    return text if extra.enabled or extra.used is None else f"{text} · off"
+
+
+def _extra_share(extra: ExtraUsage) -> float | None:
+    if extra.used is not None and extra.limit is not None and extra.limit.amount > 0:
+        return float(extra.used.amount / extra.limit.amount)
+    return None if extra.utilization is None or extra.limit is None else extra.utilization / 100
+
+
+_KEYS = (
+    ("j/k", "window", "app.select(1)"),
+    ("⏎", "detail", "app.detail"),
+    ("r", "read", "app.read"),
+    ("?", "help", "app.help"),
+    ("q", "quit", "app.quit"),
+    ("%", "used/left", "app.used_or_left"),
+    ("t", "theme", "app.next_theme"),
+    ("p", "pause", "app.pause"),
+    ("h", "history", "app.history"),
+)
+_SETUP_KEYS = (("d", "demo", "app.demo"), ("r", "look again", "app.read"), ("?", "help", "app.help"), ("q", "quit", "app.quit"))
+_DETAIL_KEYS = (("esc", "back", "app.back"), ("j/k", "window", "app.select(1)"), ("h", "history", "app.history"), *_KEYS[2:6])
+
+
+class KeyBar(Picture):
+    """The keys that fit, each clickable; a short answer to a key takes its place for a moment."""
+
+    def __init__(self, kind: str = "main") -> None:
+        super().__init__()
+        self.kind = kind
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """The flash, or as many keys as fit."""
+        if view.flash:
+            return ((f" {view.flash}", "bold $warning"),),
+        keys = _SETUP_KEYS if view.phase is Phase.SETUP else _DETAIL_KEYS if self.kind == "detail" else _KEYS
+        shown: list[tuple[str, str]] = []
+        used = 0
+        for key, label, action in keys:
+            if (used := used + len(key) + len(label) + 3) > width:
+                break
+            shown.append((f"{key} {label}", action))
+        return tuple(shown),
+
+    def render(self) -> RenderResult:
+        """The keys as links."""
+        line = self.lines[0] if self.lines else ()
+        if line and line[0][1].startswith("bold"):
+            return Content.assemble(*line)
+        links = (
+            f"[@click={action}] [bold $accent]{escape(key)}[/] [$meter-countdown]{label}[/] [/]"
+            for (key, _, label), action in ((text.partition(" "), action) for text, action in line)
+        )
+        return Content.from_markup("".join(links))
+
+
+class TinyStatus(Picture):
+    """The only line beside the gauges on a tiny screen: the state, its age, and the next ask."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """A flash, or the longest wording that fits."""
+        if view.flash:
+            return ((view.flash, "bold $warning"),),
+        demo: Line = (("DEMO ", "bold $warning"),) if view.state.demo else ()
+        return (first_fitting(width, *((*demo, *right) for right in _standing_words(view)), _standing_words(view)[-1]),)

@@ -1,0 +1,45 @@
+"""The screen people leave open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from claude_meter_tui.dashboard.chart import HistoryChart
+from claude_meter_tui.dashboard.lines import Header, KeyBar, NextStop, Notice, TinyStatus, notice_words
+from claude_meter_tui.dashboard.panel import WindowsPanel
+from claude_meter_tui.dashboard.setup import SetupPanel
+from claude_meter_tui.state import Phase
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from claude_meter_tui.dashboard.view import View
+
+
+class MainScreen(Screen[None]):
+    """Header, notice, next stop, windows, history, keys; on a tiny screen only gauges and a status line."""
+
+    view: reactive[View | None] = reactive(None, repaint=False)
+
+    def compose(self) -> ComposeResult:
+        """Every part, bound to this screen's view."""
+        yield Header().data_bind(MainScreen.view)
+        yield Notice().data_bind(MainScreen.view)
+        next_stop = NextStop().data_bind(MainScreen.view)
+        next_stop.border_title = "next stop"
+        yield next_stop
+        yield WindowsPanel().data_bind(MainScreen.view)
+        yield HistoryChart(classes="fills").data_bind(MainScreen.view)
+        yield SetupPanel(classes="fills").data_bind(MainScreen.view)
+        yield KeyBar().data_bind(MainScreen.view)
+        yield TinyStatus().data_bind(MainScreen.view)
+
+    def watch_view(self, view: View | None) -> None:
+        """Which parts there are in this state; their looks are theirs."""
+        if view is not None:
+            self.set_class(view.phase is Phase.SETUP, "-setup")
+            self.set_class(any(notice_words(view)), "-notice")
+            self.set_class(view.ascii, "-ascii")

@@ -1,0 +1,75 @@
+"""The base of every widget: draws styled text from the view, and repaints only when that text is another.
+
+So a tick that changes no visible cell costs no repaint, whatever changed behind it (the idea of Textual's progress
+bar, whose validator rounds to what one cell can show).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from textual.app import RenderResult
+    from textual.events import Resize
+
+    from claude_meter_tui.dashboard.view import View
+
+Piece = tuple[str, str]
+"""Text and its style (`$error`, `bold $accent`, or empty)."""
+Line = tuple[Piece, ...]
+Lines = tuple[Line, ...]
+
+# One character for one, so that a line is as long in ASCII as it is in Unicode.
+_ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌", "=-.|>*oWx=-~->~#####==_:|!<|vno")
+
+
+class Picture(Widget, can_focus=False):
+    """Draws `draw(view, width, height)`; subclasses give that and nothing else."""
+
+    DEFAULT_CSS = """
+    Picture { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    view: reactive[View | None] = reactive(None, repaint=False)
+    lines: reactive[Lines] = reactive(())
+
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """The lines to show in this size."""
+        raise NotImplementedError
+
+    def watch_view(self) -> None:
+        """Draw again; `lines` repaints only if it differs."""
+        view, size = self.view, self.content_size
+        if view is None or size.width <= 0 or size.height <= 0:
+            return
+        lines = self.draw(view, size.width, size.height)
+        self.lines = tuple(map(to_ascii, lines)) if view.ascii else lines
+
+    def on_resize(self, _: Resize) -> None:
+        """Another width is another picture."""
+        self.watch_view()
+
+    def render(self) -> RenderResult:
+        """The lines as Textual content."""
+        return Content("\n").join(Content.assemble(*line) for line in self.lines)
+
+
+def width_of(line: Line) -> int:
+    """The cells a line takes (server texts are bounded and printable; wide characters count double)."""
+    from textual._cells import cell_len
+
+    return sum(cell_len(text) for text, _ in line)
+
+
+def first_fitting(width: int, *variants: Line) -> Line:
+    """The first variant that fits, from long to short; else the last."""
+    return next((line for line in variants if width_of(line) <= width), variants[-1])
+
+
+def to_ascii(line: Line) -> Line:
+    """The line in ASCII, cell for cell; what has no likeness is `?`."""
+    return tuple((text.translate(_ASCII).encode("ascii", "replace").decode(), style) for text, style in line)

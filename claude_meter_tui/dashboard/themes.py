@@ -1,0 +1,98 @@
+"""The five looks. Level colours are `success`, `warning`, `error`; a flag beside the figure always says the same."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+_OKABE_ITO = {"blue": "#56B4E9", "orange": "#E69F00", "vermillion": "#FF7A33"}
+
+
+def _variables(track: str, pace: str, countdown: str) -> dict[str, str]:
+    return {"meter-track": track, "meter-pace": pace, "meter-countdown": countdown}
+
+
+THEMES = (
+    Theme(
+        name="dark",
+        primary="#5FA8D3",
+        secondary="#62B6CB",
+        accent="#E8A87C",
+        success="#7BC47F",
+        warning="#F2C14E",
+        error="#F0706A",
+        foreground="#DADFE6",
+        background="#14171C",
+        surface="#1A1E25",
+        panel="#232933",
+        variables=_variables("#3B4452", "#FFFFFF", "#9AA5B4"),
+    ),
+    Theme(
+        name="light",
+        primary="#1F6F9F",
+        secondary="#2A7F86",
+        accent="#A2481C",
+        success="#23763A",
+        warning="#8A5A00",
+        error="#B3261E",
+        foreground="#20242A",
+        background="#FAFAF7",
+        surface="#F1F1EC",
+        panel="#E4E5DF",
+        dark=False,
+        variables=_variables("#BFC4C9", "#000000", "#565E68"),
+    ),
+    Theme(
+        name="contrast",
+        primary="#FFFFFF",
+        secondary="#FFFFFF",
+        accent="#00FFFF",
+        success="#00FF5F",
+        warning="#FFFF00",
+        error="#FF5F5F",
+        foreground="#FFFFFF",
+        background="#000000",
+        surface="#000000",
+        panel="#1C1C1C",
+        variables=_variables("#808080", "#FFFFFF", "#FFFFFF"),
+    ),
+    # Okabe & Ito (2008): told apart with any of the common colour vision deficiencies.
+    Theme(
+        name="colorblind",
+        primary="#0072B2",
+        secondary="#56B4E9",
+        accent="#F0E442",
+        success=_OKABE_ITO["blue"],
+        warning=_OKABE_ITO["orange"],
+        error=_OKABE_ITO["vermillion"],
+        foreground="#E6E6E6",
+        background="#101318",
+        surface="#171B22",
+        panel="#222833",
+        variables=_variables("#48505C", "#FFFFFF", "#A9B0BA"),
+    ),
+    # The terminal's own 16 colours and background.
+    Theme(
+        name="terminal",
+        ansi=True,
+        primary="ansi_blue",
+        secondary="ansi_cyan",
+        accent="ansi_cyan",
+        success="ansi_green",
+        warning="ansi_yellow",
+        error="ansi_red",
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        variables={
+            **_variables("ansi_bright_black", "ansi_default", "ansi_default"),
+            "ansi-background": "ansi_black",
+            "ansi-foreground": "ansi_white",
+            "block-cursor-foreground": "ansi_black",
+            "block-cursor-background": "ansi_white",
+            "border": "ansi_blue",
+            "border-blurred": "ansi_bright_black",
+        },
+    ),
+)

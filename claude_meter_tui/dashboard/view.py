@@ -1,0 +1,81 @@
+"""What every widget draws from: the state, the moment, and how the user wants to see it. Immutable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import standing
+from claude_meter_tui.state import MeterState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from claude_meter_tui.state import Phase
+    from claude_meter_tui.windows import Point, Window
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One glance.
+
+    `now` is the local clock's; `true_now` is what resets count from. `points` is the history of the selected window
+    over the chart's span, `spans` how many window lengths that is.
+    """
+
+    state: MeterState
+    now: datetime
+    selected: str | None = None
+    show_left: bool = False
+    ascii: bool = False
+    flash: str = ""
+    points: tuple[Point, ...] = ()
+    spans: int = 1
+
+    @property
+    def true_now(self) -> datetime:
+        """The moment by the server's clock."""
+        return self.state.true_now(self.now)
+
+    @property
+    def phase(self) -> Phase:
+        """What the numbers are worth."""
+        return self.state.phase(self.now)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows of the reading shown, in their usual order."""
+        return self.state.reading.windows if self.state.reading is not None else ()
+
+    @property
+    def pressing(self) -> tuple[Window, ...]:
+        """The same, the one that stops next first."""
+        return tuple(sorted(self.windows, key=self._rank, reverse=True))
+
+    @property
+    def next_stop(self) -> Window | None:
+        """The window nearest to full that has not ended; None while nothing is used."""
+        now = self.true_now
+        stopping = [window for window in self.windows if standing.stops(window.utilization, window.resets_at, now)]
+        return max(stopping, key=self._rank, default=None)
+
+    @property
+    def chosen(self) -> Window | None:
+        """The selected window; without a selection the next stop, else the first."""
+        found = next((window for window in self.windows if window.key == self.selected), None)
+        return found or self.next_stop or next(iter(self.windows), None)
+
+    def _rank(self, window: Window) -> standing.Rank:
+        return standing.rank(window.utilization, window.resets_at, window.is_active, self.true_now)
+
+    def changes_in(self) -> float:
+        """Seconds until any text on the screen reads differently, if nothing happens but time."""
+        now = self.true_now
+        waits = [
+            standing.countdown_changes_in((window.resets_at - now).total_seconds())
+            for window in self.windows
+            if window.resets_at is not None
+        ]
+        if self.state.reading is not None:
+            waits.append(standing.age_changes_in((now - self.state.reading.observed_at).total_seconds()))
+        return min(waits, default=60.0)
