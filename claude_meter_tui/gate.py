@@ -71,7 +71,8 @@ class Gate:
 
     `wait_until`: a server's wait, nothing may be sent before. `retry_at`: our own ladder after trouble that never
     earned a wait; a key may go earlier. `failures` in a row, `unchanged` readings in a row, `asked_at` the last
-    request, `trouble` the last failure as the poller words it, None once a reading came. `set_at` is when this was written, by the local clock.
+    request, `trouble` the last failure as the poller words it, None once a reading came.
+    `set_at` is when this was written, by the local clock.
     """
 
     set_at: datetime
@@ -147,9 +148,7 @@ class Gate:
     def failed(self, now: datetime, trouble: str, cadence: Cadence) -> Gate:
         """No usable answer, and no wait named."""
         failures = self.failures + 1
-        return replace(
-            self, set_at=now, failures=failures, retry_at=now + cadence.step(failures), trouble=trouble
-        )
+        return replace(self, set_at=now, failures=failures, retry_at=now + cadence.step(failures), trouble=trouble)
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
@@ -180,7 +179,12 @@ class Gate:
         return min(cadence.base * (1 + self.unchanged / 3), cadence.slowest)
 
     def due(
-        self, now: datetime, asks: list[datetime], cadence: Cadence, read_at: datetime | None, resets: Iterable[datetime]
+        self,
+        now: datetime,
+        asks: list[datetime],
+        cadence: Cadence,
+        read_at: datetime | None,
+        resets: Iterable[datetime],
     ) -> datetime:
         """When the poller asks next on its own.
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 APP = "claude-meter-tui"
 
 
+def _is_linux() -> bool:
+    return sys.platform.startswith("linux")
+
+
 def home(env: Mapping[str, str]) -> str:
     """The user's home folder."""
     return env.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - pathlib costs 8 ms here
@@ -25,7 +29,7 @@ def state_dir(env: Mapping[str, str]) -> str:
     """Where the store is: `CLAUDE_METER_STATE_DIR`, else the platform's state folder."""
     if chosen := env.get("CLAUDE_METER_STATE_DIR"):
         return chosen
-    if sys.platform.startswith("linux"):
+    if _is_linux():
         xdg = env.get("XDG_STATE_HOME", "").strip()
         return os.path.join(xdg or os.path.join(home(env), ".local", "state"), APP)  # noqa: PTH118
     import platformdirs
@@ -37,7 +41,7 @@ def config_file(env: Mapping[str, str]) -> str:
     """The TOML file: `CLAUDE_METER_CONFIG`, else `config.toml` in the platform's configuration folder."""
     if chosen := env.get("CLAUDE_METER_CONFIG"):
         return chosen
-    if sys.platform.startswith("linux"):
+    if _is_linux():
         xdg = env.get("XDG_CONFIG_HOME", "").strip()
         folder = os.path.join(xdg or os.path.join(home(env), ".config"), APP)  # noqa: PTH118
     else:

@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from claude_meter_tui.errors import (
     AskedTooSoonError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_meter_tui.clock import Clock
-    from claude_meter_tui.documents import AccountDocument, ReadingDocument
+    from claude_meter_tui.documents import AccountDocument
     from claude_meter_tui.sources import Source
     from claude_meter_tui.store import Store
 
@@ -144,8 +144,10 @@ class Poller:
         reading = answer.reading.model_copy(update={"account": account})
         changed = _changed(self.state.reading, reading)
         self._account_id = account_id
-        self._show(reading, answer.skew)  # before it is kept: a full disk must not hide what was read
-        self._store.save(_document(reading), account_id)
+        try:
+            self._store.save(reading.document(), account_id)
+        finally:
+            self._show(reading, answer.skew)  # a full disk must not hide what was read
         with self._store.transaction():
             gate = Gate.load(self._store, source.endpoint, self._clock.now())
             gate.answered(self._clock.now(), changed=changed).save(self._store, source.endpoint)
@@ -284,7 +286,7 @@ class Poller:
             return AskedTooSoonError(f"The server asked us to wait until {at}.", "Nothing was sent.", held)
         if held - now <= self._cadence.at_least:
             seconds = max(1, round((held - now).total_seconds()))
-            return AskedTooSoonError(f"Asked less than a minute ago; again in {seconds} s.", "Nothing was sent.", held)
+            return AskedTooSoonError(f"Asked just now; again in {seconds} s.", "Nothing was sent.", held)
         return AskedTooSoonError(f"Asking is possible again at {at}.", "Nothing was sent.", held)
 
     async def _opened(self) -> Source:
@@ -306,10 +308,6 @@ class Poller:
             )
             for row in rows
         ]
-
-
-def _document(reading: Reading) -> ReadingDocument:
-    return cast("ReadingDocument", reading.model_dump(mode="json"))
 
 
 def _account_document(account: Account) -> AccountDocument:

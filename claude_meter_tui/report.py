@@ -41,8 +41,7 @@ def as_dict(reading: ReadingDocument, now: datetime, *, stale: bool | None = Non
         "age_seconds": max(0, int(age.total_seconds())),
         "account": reading["account"],
         "windows": [_window_dict(window, now) for window in reading["windows"]],
-        "extra_usage": extra
-        and {name: extra[name] for name in ("enabled", "used", "limit", "utilization")},  # type: ignore[literal-required]
+        "extra_usage": extra and {name: extra[name] for name in ("enabled", "used", "limit", "utilization")},
         "next_stop": _key_of(next_stop(reading, now)),
     }
 
@@ -125,10 +124,14 @@ def _prometheus(reading: ReadingDocument, now: datetime) -> str:
     metric("reading_age_seconds", "Age of the reading.", [("", max(0.0, (now - observed_at).total_seconds()))])
     extra = reading["extra_usage"]
     for name in ("used", "limit"):
-        money = extra[name] if extra else None  # type: ignore[literal-required]
+        money = extra[name] if extra else None
         if money is not None:
             labels = f'{{currency="{_escaped(money["currency"] or "")}"}}'
-            metric(f"extra_usage_{name}", f"Extra usage: {name}, in the currency's unit.", [(labels, float(money["amount"]))])
+            metric(
+                f"extra_usage_{name}",
+                f"Extra usage: {name}, in the currency's unit.",
+                [(labels, float(money["amount"]))],
+            )
     return "\n".join(lines)
 
 

@@ -140,8 +140,8 @@ class Store:
         if not cursor.rowcount:
             return False
         self._db.executemany(
-            f"INSERT OR IGNORE INTO windows (reading_id, position, {_WINDOW_COLUMNS}) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT OR IGNORE INTO windows (reading_id, position, {_WINDOW_COLUMNS})"  # noqa: S608 - a constant
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             [
                 (
                     cursor.lastrowid,
@@ -167,7 +167,8 @@ class Store:
         row = self._db.execute(
             "SELECT r.id, r.observed_at, r.source, r.extra_usage, r.damaged, a.email, a.organization_uuid, a.plan"
             " FROM readings r JOIN accounts a ON a.id = r.account_id"
-            " WHERE r.observed_at <= ? AND (? IS NULL OR r.account_id = ?) ORDER BY r.observed_at DESC, r.id DESC LIMIT 1",
+            " WHERE r.observed_at <= ? AND (? IS NULL OR r.account_id = ?)"
+            " ORDER BY r.observed_at DESC, r.id DESC LIMIT 1",
             (micros(at) if at is not None else 2**62, account_id, account_id),
         ).fetchone()
         if row is None:
@@ -183,7 +184,8 @@ class Store:
 
     def _windows(self, reading_id: int) -> Iterator[WindowDocument]:
         rows = self._db.execute(
-            f"SELECT {_WINDOW_COLUMNS} FROM windows WHERE reading_id = ? ORDER BY position", (reading_id,)
+            f"SELECT {_WINDOW_COLUMNS} FROM windows WHERE reading_id = ? ORDER BY position",  # noqa: S608 - a constant
+            (reading_id,),
         )
         for key, label, group, utilization, resets_at, length, model, surface, severity, is_active in rows:
             yield {
@@ -241,7 +243,8 @@ class Store:
         ).fetchone()
         if row is None:
             cursor = self._db.execute(
-                "INSERT INTO accounts (organization_uuid, email, plan) VALUES (?,?,?)", (organization, email, plan)
+                "INSERT INTO accounts (organization_uuid, email, plan) VALUES (?,?,?)",
+                (organization, email, plan),
             )
             return int(cursor.lastrowid or 0)
         self._db.execute(
@@ -297,7 +300,8 @@ class Store:
     def asks_since(self, endpoint: str, since: datetime) -> list[datetime]:
         """When requests were sent to an endpoint since a time, oldest first."""
         rows = self._db.execute(
-            "SELECT asked_at FROM asks WHERE endpoint = ? AND asked_at > ? ORDER BY asked_at", (endpoint, micros(since))
+            "SELECT asked_at FROM asks WHERE endpoint = ? AND asked_at > ? ORDER BY asked_at",
+            (endpoint, micros(since)),
         )
         return [moment_of(row[0]) for row in rows]
 
@@ -340,8 +344,10 @@ def _connect(path: str) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         migrate(connection)
-        connection.execute("SELECT r.id, w.key FROM readings r LEFT JOIN windows w ON w.reading_id = r.id"
-                           " ORDER BY r.observed_at DESC LIMIT 1").fetchone()  # notices a broken file at once
+        connection.execute(
+            "SELECT r.id, w.key FROM readings r LEFT JOIN windows w ON w.reading_id = r.id"
+            " ORDER BY r.observed_at DESC LIMIT 1"
+        ).fetchone()  # notices a broken file at once
         if connection.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
             raise StoreError("The store was written by a newer claude-meter-tui.", "Update claude-meter-tui.")
     except BaseException:
@@ -373,5 +379,6 @@ def _set_aside(path: str) -> str:
 def _unusable(path: str, error: Exception) -> StoreError:
     reason = getattr(error, "strerror", None) or str(error)
     return StoreError(
-        f"The store at {path} cannot be used ({reason}).", "Set CLAUDE_METER_STATE_DIR to a folder you can write to."
+        f"The store at {path} cannot be used ({reason}).",
+        "Set CLAUDE_METER_STATE_DIR to a folder you can write to.",
     )

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from claude_meter_tui.documents import ReadingDocument
 
 Group = Literal["session", "weekly", "other"]
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -116,6 +119,10 @@ class Reading(_Immutable):
     def window(self, key: str) -> Window | None:
         """The window with this key, or None."""
         return next((window for window in self.windows if window.key == key), None)
+
+    def document(self) -> ReadingDocument:
+        """The plain dict the store keeps and the scripts' texts are made from."""
+        return cast("ReadingDocument", self.model_dump(mode="json"))
 
     def steadied(self, before: Reading | None) -> Reading:
         """This reading with each reset that only jittered put back to where `before` had it.

@@ -6,7 +6,7 @@ import signal
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from claude_meter_tui.demo import account
 from claude_meter_tui.demo.server import SCENARIOS, DemoServer
@@ -46,7 +46,10 @@ def serve(port: int, scenario: str, transcripts: str | None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with server:
-        print(f"CLAUDE_METER_API_URL={server.url} CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-dummy claude-meter-tui", flush=True)
+        print(
+            f"CLAUDE_METER_API_URL={server.url} CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-dummy claude-meter-tui",
+            flush=True,
+        )
         stopped.wait()
     return 0
 
@@ -65,7 +68,7 @@ def _past_readings(since: datetime, now: datetime) -> Iterator[ReadingDocument]:
     moment = since
     while moment < now - _HISTORY_STEP:
         reading = read_usage(account.usage(moment), observed_at=moment, source="demo", account=whose)
-        yield cast("ReadingDocument", reading.model_dump(mode="json"))
+        yield reading.document()
         moment += _HISTORY_STEP
 
 

@@ -37,7 +37,11 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
     """Look at everything, ask once if allowed, print; 0 where a reading can be had, else the failure's code."""
     findings, code = _examine(env)
     if as_json:
-        shown = {"schema": report.SCHEMA, "version": __version__, "findings": [asdict(found) for found in findings]}
+        shown = {
+            "schema": report.SCHEMA,
+            "version": __version__,
+            "findings": [asdict(found) for found in findings],
+        }
         print(json.dumps(shown, ensure_ascii=False, indent=2))
     else:
         marks = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
@@ -95,13 +99,19 @@ def _last_reading(poller: Poller, now: datetime) -> list[Finding]:
         return [Finding("last reading", "note", "none stored")]
     seconds = (state.true_now(now) - state.reading.observed_at).total_seconds()
     findings = [
-        Finding("last reading", "ok", f"{age(seconds)} via {state.reading.source}, {len(state.reading.windows)} windows")
+        Finding(
+            "last reading",
+            "ok",
+            f"{age(seconds)} via {state.reading.source}, {len(state.reading.windows)} windows",
+        )
     ]
     if state.reading.damaged:
         parts = ", ".join(state.reading.damaged[:8])
         text = f"{len(state.reading.damaged)} parts of the answer could not be understood: {parts}"
         findings.append(Finding("last reading", "note", text, "Is there a newer claude-meter-tui?"))
     if abs(state.skew.total_seconds()) > 0:
-        text = f"this machine's clock is {-state.skew.total_seconds():+.0f} s off the server's; countdowns are corrected"
+        text = (
+            f"this machine's clock is {-state.skew.total_seconds():+.0f} s off the server's; countdowns are corrected"
+        )
         findings.append(Finding("clock", "note", text))
     return findings

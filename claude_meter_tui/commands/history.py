@@ -60,7 +60,9 @@ def take_in(env: Mapping[str, str], file: str) -> int:
     """
     with ExitStack() as stack:
         try:
-            source: TextIO = sys.stdin if file == "-" else stack.enter_context(Path(file).open(encoding="utf-8", newline=""))
+            source: TextIO = (
+                sys.stdin if file == "-" else stack.enter_context(Path(file).open(encoding="utf-8", newline=""))
+            )
             readings = list(_readings(source))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             reason = getattr(error, "strerror", None) or "not a CSV text"
@@ -73,7 +75,7 @@ def take_in(env: Mapping[str, str], file: str) -> int:
 
 def _parse_since(text: str) -> datetime:
     try:
-        moment = pendulum.parse(text, tz=pendulum.local_timezone())
+        moment = pendulum.parse(text, tz=pendulum.tz.local_timezone())
     except (ValueError, OverflowError):
         moment = None
     if not isinstance(moment, pendulum.DateTime):
@@ -87,7 +89,14 @@ def _print_table(rows: list[HistoryRow]) -> None:
 
     several = len({row["account"] for row in rows}) > 1
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("observed (UTC)", "window", "used", "resets (UTC)", "source", *(["account"] if several else [])):
+    for column in (
+        "observed (UTC)",
+        "window",
+        "used",
+        "resets (UTC)",
+        "source",
+        *(["account"] if several else []),
+    ):
         table.add_column(column, justify="right" if column == "used" else "left", no_wrap=True, overflow="ellipsis")
     for row in rows:
         resets = row["resets_at"]
@@ -172,4 +181,8 @@ def _utc_text(text: str) -> str:
 def _account(name: str) -> AccountDocument:
     """The account column holds an organization's uuid, else an email, else nothing."""
     is_uuid = len(name) == _UUID_LENGTH and name.count("-") == 4
-    return {"organization_uuid": name if is_uuid else None, "email": None if is_uuid or not name else name, "plan": None}
+    return {
+        "organization_uuid": name if is_uuid else None,
+        "email": None if is_uuid or not name else name,
+        "plan": None,
+    }

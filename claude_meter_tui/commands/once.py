@@ -1,4 +1,4 @@
-"""`once`: one reading, stored and printed; where asking is not allowed or fails, the newest stored one, marked stale."""
+"""`once`: one reading, stored and printed; where asking fails or is not allowed, the newest stored, as stale."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
         print(f"claude-meter-tui: {failure.one_line()}", file=sys.stderr)
     if reading is None:  # pragma: no cover - an ask without a failure shows its reading
         raise StoreError("No reading came.")
-    document = reading.model_dump(mode="json")
+    document = reading.document()
     now = poller.state.true_now(clock.now())
     if as_json:
-        print(json.dumps(report.as_dict(document, now, stale=True if failure else None), ensure_ascii=False, indent=2))  # type: ignore[arg-type]
+        print(json.dumps(report.as_dict(document, now, stale=True if failure else None), ensure_ascii=False, indent=2))
     else:
-        print(report.table(document, now, stale=failure is not None))  # type: ignore[arg-type]
+        print(report.table(document, now, stale=failure is not None))
     return 0

@@ -47,7 +47,9 @@ def text(style: str, now: datetime) -> str:
     Raises:
         NothingStoredError: no reading is stored, or the store cannot be read.
     """
-    nothing = NothingStoredError("No reading is stored yet.", "Run `claude-meter-tui once`, or leave the dashboard open.")
+    nothing = NothingStoredError(
+        "No reading is stored yet.", "Run `claude-meter-tui once`, or leave the dashboard open."
+    )
     store = Store.open_existing(paths.store_file(paths.state_dir(os.environ)))
     if store is None:
         raise nothing

@@ -1,4 +1,4 @@
-"""The app: holds the one View, turns keys into requests to the poller, and wakes only when something visible changes."""
+"""The app: holds the one View, turns keys into requests to the poller, and wakes only when a visible text changes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,16 @@ class MeterApp(App[str]):
     CSS_PATH = "meter.tcss"
     TITLE = "claude-meter"
     ALLOW_SELECT = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-flat"), (14, "-low"), (22, "-high")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-tiny"),
+        (60, "-narrow"),
+        (100, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-flat"),
+        (14, "-low"),
+        (22, "-high"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "select(1)", "Next window", id="next"),
         Binding("k,up", "select(-1)", "Previous window", id="previous"),
@@ -231,9 +239,7 @@ class MeterApp(App[str]):
         """Open the help."""
         from claude_meter_tui.dashboard.help_screen import HelpScreen
 
-        screen = HelpScreen()
-        screen.set_reactive(HelpScreen.view, self.view)
-        self.push_screen(screen)
+        self.push_screen(HelpScreen(ascii_only=self.view is not None and self.view.ascii))
 
     async def action_read(self) -> None:
         """Ask now, in a worker; if that is not allowed, say when it will be."""

@@ -1,8 +1,9 @@
-"""The history of the selected window: stored utilization over its span, resets and "now" marked, the even pace dotted."""
+"""The history of the selected window: utilization over its span, resets and "now" marked, the even pace dotted."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import standing
@@ -36,7 +37,7 @@ def span_of(window: Window, now: datetime, spans: int) -> tuple[datetime, dateti
 def resets_in(points: Sequence[Point]) -> list[datetime]:
     """When the window reset between stored readings: its `resets_at` moved on, or its utilization fell."""
     resets: list[datetime] = []
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         moved = (
             before.resets_at is not None
             and after.resets_at is not None
@@ -50,9 +51,13 @@ def resets_in(points: Sequence[Point]) -> list[datetime]:
     return resets
 
 
-def column_values(points: Sequence[Point], start: datetime, end: datetime, now: datetime, width: int) -> list[float | None]:
-    """The utilization at the end of each column's slice of time; None before the first reading, past a reset that no
-    reading followed, and after `now`."""
+def column_values(
+    points: Sequence[Point], start: datetime, end: datetime, now: datetime, width: int
+) -> list[float | None]:
+    """The utilization at the end of each column's slice of time.
+
+    None before the first reading, past a reset that no reading followed, and after `now`.
+    """
     slice_of = (end - start) / width
     values: list[float | None] = []
     index, last = 0, None
@@ -96,9 +101,9 @@ def _marks(points: Sequence[Point], start: datetime, end: datetime, now: datetim
 def _row(row: int, rows: int, values: list[float | None], top: float, marks: dict[int, str], spans: int) -> Line:
     """One row of cells, from the top; `row` counts down from 0."""
     low, high = (rows - 1 - row) / rows * top, (rows - row) / rows * top
-    labelled = row in (0, rows // 2, rows - 1)
-    figure = top if row == 0 else 0.0 if row == rows - 1 else (low + high) / 2
-    pieces: list[tuple[str, str]] = [(f"{figure:>3.0f} │" if labelled else "    │", "$meter-countdown")]
+    figure = next((figure for figure in (top, top / 2, 0.0) if row == _row_of(figure, rows, top)), None)
+    label = "   " if figure is None else f"{figure:>3.0f}"
+    pieces: list[tuple[str, str]] = [(f"{label} │", "$meter-countdown")]
     for column, value in enumerate(values):
         share = 0.0 if value is None else (value - low) / (high - low)
         eighths = max(0, min(8, round(share * 8)))
@@ -113,11 +118,16 @@ def _row(row: int, rows: int, values: list[float | None], top: float, marks: dic
     return _merged(pieces)
 
 
+def _row_of(figure: float, rows: int, top: float) -> int:
+    """The row whose cells hold this figure's height; the top one for `top`, the lowest for 0."""
+    return min(rows - 1, int((1 - figure / top) * rows))
+
+
 def _axis(start: datetime, end: datetime, now: datetime, plot: int) -> Line:
-    left, right = standing.clock_time(start, now), standing.clock_time(end, now)
-    start_text = left if start.astimezone().date() != now.astimezone().date() else f"{left}"
-    if (now - start).days >= 6 or len(start_text) > 9:
-        start_text = start.astimezone().strftime("%b ") + f"{start.astimezone().day}"
+    right = standing.clock_time(end, now)
+    local = start.astimezone()
+    today = local.date() == now.astimezone().date()
+    start_text = local.strftime("%H:%M") if today else f"{local:%b} {local.day} {local:%H:%M}"
     cells = list(f"{start_text}{'':{max(0, plot - len(start_text) - len(right))}}{right}"[:plot])
     label = "now"
     at = int((now - start) / (end - start) * plot) - 1
@@ -145,7 +155,7 @@ class HistoryChart(Picture):
         if window is None:
             return ()
         spans = "this span" if view.spans == 1 else f"{view.spans} spans"
-        self.border_title = f"history · {window.label} · {spans}"
+        self.border_title = f"history of {window.label}, {spans}"
         if not view.points:
-            return ((" No stored reading in this span yet.", ""),),
+            return (((" No stored reading in this span yet.", ""),),)
         return chart_lines(window, view.points, view.true_now, view.spans, width, height)

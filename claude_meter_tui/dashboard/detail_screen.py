@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from textual.app import ComposeResult
+    from textual.geometry import Size
 
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.windows import Window
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 class Figures(Picture):
     """The gauge again, and what can be said of it in words."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's hook
+        """As many lines as there are figures."""
+        return len(self.draw(self.view, width, viewport.height)) if self.view is not None else 1
+
+    def watch_lines(self, before: Lines, after: Lines) -> None:
+        """Another number of figures is another height."""
+        if len(before) != len(after):
+            self.refresh(layout=True)
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """One figure a line; two columns where they fit."""
@@ -55,12 +65,12 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
     else:
         found.append(("clears", "not opened: the next use opens it"))
     if window.opened_at is not None:
-        found.append(("opened", standing.iso_utc(window.opened_at).replace("T", " ").replace("Z", " UTC")))
+        found.append(("opened", standing.clock_time(window.opened_at, now)))
     pace = standing.even_pace(window.resets_at, window.length_seconds, now)
     if pace is not None:
         ahead = window.utilization - pace * 100
-        word = "ahead of" if ahead >= 0 else "behind"
-        found.append(("even pace", f"{pace:.0%} of its span has passed; {abs(ahead):.0f} points {word} it"))
+        word = "ahead" if ahead >= 0 else "behind"
+        found.append(("even pace", f"{pace * 100:.0f} % of its span passed, {abs(ahead):.0f} points {word}"))
     reading = view.state.reading
     if reading is not None:
         age = standing.age((now - reading.observed_at).total_seconds())
@@ -84,7 +94,7 @@ def _used(window: Window, now: datetime) -> str:
 def _clears(resets_at: datetime, now: datetime) -> str:
     when = standing.clock_time(resets_at, now)
     seconds = (resets_at - now).total_seconds()
-    return f"{when}, in {standing.countdown(seconds)}" if seconds > 0 else f"passed at {when}"
+    return f"{when}, in {standing.countdown(seconds).replace('  ', ' ')}" if seconds > 0 else f"passed at {when}"
 
 
 def _pair(pair: tuple[str, str], name_width: int, width: int) -> Line:

@@ -39,10 +39,12 @@ def layout(width: int, labels: list[str]) -> Layout:
     if roomy:
         label = min(max(map(len, labels), default=0), _LONGEST_LABEL)
         reset = 13 if width >= _RESET_TIME_FROM else 0
-        return Layout(True, label, max(4, width - 2 - label - 1 - 1 - 7 - 1 - 4 - 1 - 7 - reset), reset)
+        return Layout(
+            roomy=True, label=label, bar=max(4, width - 2 - label - 1 - 1 - 7 - 1 - 4 - 1 - 7 - reset), reset=reset
+        )
     short = [short_label(text) for text in labels]
     label = min(max(map(len, short), default=0), max(6, width // 3))
-    return Layout(False, label, max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5), 0)
+    return Layout(roomy=False, label=label, bar=max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5), reset=0)
 
 
 def bar(width: int, share: float, pace: float | None, style: str) -> list[Piece]:

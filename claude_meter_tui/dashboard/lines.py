@@ -1,7 +1,8 @@
-"""The one-line widgets around the gauges: header, notice, next stop, extra usage, keys, and the tiny screen's status."""
+"""The one-line widgets around the gauges: header, notice, next stop, extra usage, keys, tiny status."""
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -44,11 +45,12 @@ class Header(Picture):
         parts = [text for text in (account.email, account.plan) if text] if account else []
         lefts = [(*name, *((f" · {text}", "") for text in parts[:count])) for count in range(len(parts), -1, -1)]
         rights = _standing_words(view)
-        for right in rights:
-            for left in lefts:
-                gap = width - 2 - width_of(left) - width_of(right)
-                if gap >= 2:
-                    return ((" ", ""), *left, (" " * gap, ""), *right),
+        # Both sides lose their least telling parts in turn.
+        pairs = sorted(itertools.product(range(len(rights)), range(len(lefts))), key=lambda pair: (sum(pair), pair[1]))
+        for right, left in ((rights[one], lefts[other]) for one, other in pairs):
+            gap = width - 2 - width_of(left) - width_of(right)
+            if gap >= 2:
+                return (((" ", ""), *left, (" " * gap, ""), *right),)
         return (first_fitting(width, *rights),)
 
 
@@ -87,6 +89,9 @@ def _next_ask_words(view: View) -> tuple[str, str]:
     return f"asks again {clock}", f"next {clock}"
 
 
+_SENTENCES_FROM = 60
+
+
 class Notice(Picture):
     """Why there is nothing newer, and what to do; empty while all is well."""
 
@@ -94,8 +99,10 @@ class Notice(Picture):
         """The sentence and the hint, on one line if they fit, else on two."""
         style = _SIGNS[view.phase][1]
         sentence, hint = notice_words(view)
+        if width < _SENTENCES_FROM:
+            return ((((hint or sentence), style),),)
         if height == 1 or width_of(((sentence, ""), (hint, ""))) + 2 <= width:
-            return ((" ", ""), (sentence, style), (f" {hint}" if hint else "", "")),
+            return (((" ", ""), (sentence, style), (f" {hint}" if hint else "", "")),)
         return ((" ", ""), (sentence, style)), ((" ", ""), (hint, ""))
 
 
@@ -122,7 +129,7 @@ class NextStop(Picture):
         top = view.next_stop
         if top is None:
             text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
-            return ((" ", ""), (text, "")),
+            return (((" ", ""), (text, "")),)
         return (first_fitting(width - 1, *_stop_words(view, top)),)
 
 
@@ -132,7 +139,7 @@ def _stop_words(view: View, top: Window) -> list[Line]:
     figure = standing.percent(top.utilization)
     clears = short = ""
     if top.resets_at is not None:
-        left = standing.countdown((top.resets_at - now).total_seconds())
+        left = standing.countdown((top.resets_at - now).total_seconds()).replace("  ", " ")
         clears = f" · clears {standing.clock_time(top.resets_at, now)} ({left})"
         short = f" · {left}"
     name = (f" {top.label}", style)
@@ -161,16 +168,17 @@ class Extra(Picture):
             return ()
         columns = layout(width, [window.label for window in view.windows])
         amounts = extra_words(extra)
+        amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
         style = "bold $error" if extra.limit_reached else "$success"
         label = f"{'Extra usage' if columns.roomy else 'Extra':<{columns.label}}"
         label = ("  " if columns.roomy else "") + label + " "
         room = width - len(label) - len(amounts) - 1
         share = _extra_share(extra)
         if share is None or room < 4:
-            return ((label, ""), (amounts, style)),
+            return (((label, ""), (amounts, style)),)
         room = min(room, columns.bar)
         line = ((label, ""), *bar(room, share, None, style))
-        return (*line, (f"{amounts:>{width - len(label) - room}}", style)),
+        return ((*line, (f"{amounts:>{width - len(label) - room}}", style)),)
 
 
 def shows_extra(extra: ExtraUsage) -> bool:
@@ -208,8 +216,18 @@ _KEYS = (
     ("p", "pause", "app.pause"),
     ("h", "history", "app.history"),
 )
-_SETUP_KEYS = (("d", "demo", "app.demo"), ("r", "look again", "app.read"), ("?", "help", "app.help"), ("q", "quit", "app.quit"))
-_DETAIL_KEYS = (("esc", "back", "app.back"), ("j/k", "window", "app.select(1)"), ("h", "history", "app.history"), *_KEYS[2:6])
+_SETUP_KEYS = (
+    ("d", "demo", "app.demo"),
+    ("r", "look again", "app.read"),
+    ("?", "help", "app.help"),
+    ("q", "quit", "app.quit"),
+)
+_DETAIL_KEYS = (
+    ("esc", "back", "app.back"),
+    ("j/k", "window", "app.select(1)"),
+    ("h", "history", "app.history"),
+    *_KEYS[2:6],
+)
 
 
 class KeyBar(Picture):
@@ -222,15 +240,16 @@ class KeyBar(Picture):
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """The flash, or as many keys as fit."""
         if view.flash:
-            return ((f" {view.flash}", "bold $warning"),),
+            return (((f" {view.flash}", "bold $warning"),),)
         keys = _SETUP_KEYS if view.phase is Phase.SETUP else _DETAIL_KEYS if self.kind == "detail" else _KEYS
         shown: list[tuple[str, str]] = []
         used = 0
-        for key, label, action in keys:
+        for sign, label, action in keys:
+            key = "enter" if view.ascii and sign == "⏎" else sign
             if (used := used + len(key) + len(label) + 3) > width:
                 break
             shown.append((f"{key} {label}", action))
-        return tuple(shown),
+        return (tuple(shown),)
 
     def render(self) -> RenderResult:
         """The keys as links."""
@@ -250,6 +269,6 @@ class TinyStatus(Picture):
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """A flash, or the longest wording that fits."""
         if view.flash:
-            return ((view.flash, "bold $warning"),),
+            return (((view.flash, "bold $warning"),),)
         demo: Line = (("DEMO ", "bold $warning"),) if view.state.demo else ()
         return (first_fitting(width, *((*demo, *right) for right in _standing_words(view)), _standing_words(view)[-1]),)

@@ -37,9 +37,16 @@ class MainScreen(Screen[None]):
         yield KeyBar().data_bind(MainScreen.view)
         yield TinyStatus().data_bind(MainScreen.view)
 
+    def on_resize(self) -> None:
+        """Another size may have room for the notice, or no longer."""
+        self.watch_view(self.view)
+
     def watch_view(self, view: View | None) -> None:
         """Which parts there are in this state; their looks are theirs."""
         if view is not None:
             self.set_class(view.phase is Phase.SETUP, "-setup")
-            self.set_class(any(notice_words(view)), "-notice")
+            notice = any(notice_words(view))
+            self.set_class(notice, "-notice")
+            # On a tiny screen the windows go first: the notice takes a line only if one is left.
+            self.set_class(notice and len(view.windows) + 3 <= self.size.height, "-notice-fits")
             self.set_class(view.ascii, "-ascii")

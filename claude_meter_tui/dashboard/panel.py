@@ -49,9 +49,9 @@ class WindowsPanel(Vertical, can_focus=False):
         extra = view.state.reading.extra_usage if view.state.reading else None
         has_extra = extra is not None and shows_extra(extra)
         room = self.room()
-        keys = visible_keys(view, room - has_extra)
+        keys = visible_keys(view, room)
         self.query_one(Extra).display = has_extra and room > len(keys)
-        self.border_title = "windows · left" if view.show_left else "windows"
+        self.border_title = "windows, what is left" if view.show_left else "windows"
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
         shown = [gauges[key] for key in keys if key in gauges]
         if not force and shown == [gauge for gauge in self.query(Gauge) if gauge.display]:
@@ -74,8 +74,11 @@ class WindowsPanel(Vertical, can_focus=False):
 
 
 def visible_keys(view: View, room: int) -> list[str]:
-    """Which windows to show, in order: all in their usual order if they fit; else by urgency, the first always, and
-    of the others a run that holds the selected one."""
+    """Which windows to show, in order.
+
+    All in their usual order if they fit; else by urgency, the first always, and of the others a run that holds the
+    selected one.
+    """
     if len(view.windows) <= room:
         return [window.key for window in view.windows]
     ranked = [window.key for window in view.pressing]

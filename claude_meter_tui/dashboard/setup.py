@@ -33,7 +33,10 @@ class SetupPanel(Picture):
             ]
         looked: list[Line] = [(("Looked for:", "bold"),)]
         looked += [
-            (("● " if place.found else "✕ ", "$success" if place.found else "$error"), (f"{place.place}: {place.outcome}", ""))
+            (
+                ("● " if place.found else "✕ ", "$success" if place.found else "$error"),
+                (f"{place.place}: {place.outcome}", ""),
+            )
             for place in view.state.looked
         ]
         blank: Line = (("", ""),)

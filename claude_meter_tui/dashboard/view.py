@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import standing
-from claude_meter_tui.state import MeterState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from claude_meter_tui.state import Phase
+    from claude_meter_tui.state import MeterState, Phase
     from claude_meter_tui.windows import Point, Window
 
 

@@ -40,7 +40,7 @@ def activity(moment: datetime) -> float:
 
 
 def usage(now: datetime, shape: str = "named") -> dict[str, Any]:
-    """The body of the usage endpoint at a moment, in one of the shapes seen: `named`, `limits`, `limits-only`, `pro`."""
+    """The body of the usage endpoint at a moment, shaped as `named`, `limits`, `limits-only` or `pro`."""
     session = _opened(_SESSION_ANCHOR, _FIVE_HOURS, now)
     week = _opened(_WEEKLY_ANCHOR, _WEEK, now)
     sonnet = _opened(_SONNET_ANCHOR, _WEEK, now)
@@ -55,7 +55,10 @@ def usage(now: datetime, shape: str = "named") -> dict[str, Any]:
     spent = int(_hours(week, now) * _EXTRA_CENTS)
     if shape == "pro":
         kept = ("five_hour", "seven_day")
-        return {key: _window(*figures[key]) for key in kept} | {"seven_day_opus": None, "extra_usage": _no_extra()}
+        return {key: _window(*figures[key]) for key in kept} | {
+            "seven_day_opus": None,
+            "extra_usage": _no_extra(),
+        }
     if shape == "named":
         body: dict[str, Any] = {key: _window(*value) for key, value in figures.items()}
         return body | {
@@ -163,4 +166,10 @@ def _limit(kind: str, group: str, percent: float, resets_at: datetime, model: st
 
 
 def _no_extra() -> dict[str, Any]:
-    return {"is_enabled": False, "monthly_limit": None, "used_credits": None, "utilization": None, "currency": None}
+    return {
+        "is_enabled": False,
+        "monthly_limit": None,
+        "used_credits": None,
+        "utilization": None,
+        "currency": None,
+    }

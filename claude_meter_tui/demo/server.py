@@ -83,7 +83,10 @@ SCENARIOS: dict[str, tuple[str, Callable[[datetime], Reply]]] = {
     "unauthorized": ("401", _error(401, "authentication_error")),
     "forbidden": ("403: the scope is missing", _error(403, "permission_error")),
     "server-error": ("500", _error(500, "api_error")),
-    "challenge": ("Cloudflare's browser check", lambda _: Reply(403, _CHALLENGE, {**_HTML, "cf-mitigated": "challenge"})),
+    "challenge": (
+        "Cloudflare's browser check",
+        lambda _: Reply(403, _CHALLENGE, {**_HTML, "cf-mitigated": "challenge"}),
+    ),
     "not-json": ("200 with a login page", lambda _: Reply(200, b"<html><title>Log in</title></html>", _HTML)),
     "not-usage": ("200 with JSON that is no usage", lambda _: Reply.json(["hello"])),
     "hang": ("no answer for a minute", _shape("named")),
@@ -145,7 +148,11 @@ class DemoServer:
             "/api/oauth/profile": account.profile(),
             "/api/organizations": account.organizations(),
             "/api/account": {"email_address": account.EMAIL},
-            organization + "/overage_spend_limit": {"is_enabled": True, "monthly_credit_limit": 5000, "currency": "USD"},
+            organization + "/overage_spend_limit": {
+                "is_enabled": True,
+                "monthly_credit_limit": 5000,
+                "currency": "USD",
+            },
             organization + "/subscription_details": {"status": "active"},
         }
         return Reply.json(bodies[path]) if path in bodies else _error(404, "not_found_error")(now)
@@ -159,7 +166,7 @@ def _handler(server: DemoServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             reply = server.answer(self.path.partition("?")[0], headers)
             try:

@@ -8,12 +8,18 @@ from __future__ import annotations
 import json
 import random
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from claude_meter_tui.demo.account import activity
 
-_MODELS = (("claude-opus-4-5-20251101", 5), ("claude-sonnet-4-5-20250929", 3), ("claude-haiku-4-5-20251001", 2))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MODELS = (
+    ("claude-opus-4-5-20251101", 5),
+    ("claude-sonnet-4-5-20250929", 3),
+    ("claude-haiku-4-5-20251001", 2),
+)
 _PROJECTS = ("-home-demo-web", "-home-demo-api", "-home-demo-notes")
 
 
@@ -35,9 +41,7 @@ def write_tree(root: Path, now: datetime, *, days: int = 8, seed: int = 1) -> in
     return messages
 
 
-def _session(
-    chance: random.Random, session: str, project: str, start: datetime, end: datetime
-) -> list[dict[str, Any]]:
+def _session(chance: random.Random, session: str, project: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     moment = start
     while moment < end:

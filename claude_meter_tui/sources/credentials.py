@@ -53,7 +53,9 @@ class Credential(BaseModel):
             TokenExpiredError: its expiry has passed.
         """
         if self.expires_at is not None and self.expires_at <= now:
-            raise TokenExpiredError("Claude Code's access token has expired.", "Run `claude` once: it renews the token.")
+            raise TokenExpiredError(
+                "Claude Code's access token has expired.", "Run `claude` once: it renews the token."
+            )
         return self
 
 
@@ -81,9 +83,9 @@ class CredentialFinder:
         looked: list[Looked] = []
         found: Credential | None = None
         if self._token is None:
-            looked.append(Looked("CLAUDE_CODE_OAUTH_TOKEN", False, "not set"))
+            looked.append(Looked("CLAUDE_CODE_OAUTH_TOKEN", found=False, outcome="not set"))
         else:
-            looked.append(Looked("CLAUDE_CODE_OAUTH_TOKEN", True, "set"))
+            looked.append(Looked("CLAUDE_CODE_OAUTH_TOKEN", found=True, outcome="set"))
             found = Credential(token=self._token, where="CLAUDE_CODE_OAUTH_TOKEN")
         for path in self._files:
             credential, outcome = _from_file(path, self._shown(path))
@@ -121,7 +123,12 @@ def read_macos_keychain() -> str | None:
     command = ["/usr/bin/security", "find-generic-password", "-s", KEYCHAIN_SERVICE, "-w"]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed command, no shell; the token comes back on a pipe
-            command, capture_output=True, text=True, timeout=_KEYCHAIN_SECONDS, check=False, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_KEYCHAIN_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -175,7 +175,8 @@ def _check_status(response: httpx.Response, where: str, now: datetime) -> None:
         raise RateLimitedError("The usage endpoint asked us to wait (429).", _STAYS, wait or timedelta(0))
     if _is_challenge(response):
         raise ChallengeError(
-            "Cloudflare answered with a browser check instead of the usage.", "Another network may help; " + _STAYS
+            "Cloudflare answered with a browser check instead of the usage.",
+            "Another network may help; " + _STAYS,
         )
     if status == 401:
         raise UnauthorizedError(f"The server refused the token from {where} (401).", "Run `claude` and log in again.")
@@ -205,7 +206,8 @@ def _json(response: httpx.Response) -> Any:
         if _is_challenge(response):
             raise ChallengeError("Cloudflare answered with a browser check.", _STAYS) from None
         raise NotJsonError(
-            "The answer is not JSON.", "A proxy or a login page may stand between; run `claude-meter-tui doctor`."
+            "The answer is not JSON.",
+            "A proxy or a login page may stand between; run `claude-meter-tui doctor`.",
         ) from None
 
 
