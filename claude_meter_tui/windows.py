@@ -56,6 +56,11 @@ class ExtraUsage(_Immutable):
         return self.used.amount >= self.limit.amount
 
     @property
+    def is_shown(self) -> bool:
+        """Whether there is anything to say: it is on, or something was spent."""
+        return bool(self.enabled) or (self.used is not None and self.used.amount > 0)
+
+    @property
     def carries_on(self) -> bool:
         """Whether work goes on past 100 % of a window: enabled and its own limit not reached."""
         return bool(self.enabled) and not self.limit_reached

@@ -16,6 +16,7 @@ from textual.reactive import reactive
 
 from claude_meter_tui.dashboard.chart import span_of
 from claude_meter_tui.dashboard.main_screen import MainScreen
+from claude_meter_tui.dashboard.panel import WindowsPanel
 from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.view import View
 from claude_meter_tui.errors import MeterError
@@ -202,13 +203,11 @@ class MeterApp(App[str]):
 
     def _order(self, view: View) -> list[str]:
         """The windows in the order they stand on the screen."""
-        from claude_meter_tui.dashboard.panel import WindowsPanel, visible_keys
-
-        for screen in self.screen_stack:
-            for panel in screen.query(WindowsPanel):
-                if len(visible_keys(view, panel.room())) < len(view.windows):
-                    return [window.key for window in view.pressing]
-        return [window.key for window in view.windows]
+        usual = [window.key for window in view.windows]
+        for panel in self.screen_stack[0].query(WindowsPanel):
+            shown = panel.shown_keys(view)
+            return usual if shown == usual else [window.key for window in view.pressing]
+        return usual
 
     def action_pick(self, key: str, open_it: bool) -> None:
         """A click on a gauge: select it; twice, or on the selected one, its detail."""

@@ -14,6 +14,7 @@ from claude_meter_tui.dashboard.lines import Header, KeyBar
 from claude_meter_tui.dashboard.picture import Line, Lines, Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
     from datetime import datetime
 
     from textual.app import ComposeResult
@@ -75,7 +76,7 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
     if reading is not None:
         age = standing.age((now - reading.observed_at).total_seconds())
         found.append(("reading", f"{age} via {reading.source}"))
-    found.append(("stored", f"{len(view.points)} readings in view, {len(resets_in(view.points))} resets"))
+    found.append(("stored", f"{_counted(view.points, 'reading')} in view, {_counted(resets_in(view.points), 'reset')}"))
     found += [(name, text) for name, text in (("model", window.model), ("surface", window.surface)) if text]
     if window.severity:
         found.append(("severity", f"{window.severity} (the server's word)"))
@@ -83,6 +84,10 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
         found.append(("active", "the server marks this limit" if window.is_active else "not marked by the server"))
     found.append(("key", window.key))
     return found
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def _used(window: Window, now: datetime) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LEVEL_STYLES = {"normal": "$success", "warning": "$warning", "critical": "$error", "full": "bold $error"}
 FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": "FULL"}
+EXTRA_LABEL = "Extra usage"
 _LONGEST_LABEL = 18
 # Below this width there is no room for spaces inside figures, nor for whole labels.
 _ROOMY_FROM = 46
@@ -42,9 +43,15 @@ def layout(width: int, labels: list[str]) -> Layout:
         return Layout(
             roomy=True, label=label, bar=max(4, width - 2 - label - 1 - 1 - 7 - 1 - 4 - 1 - 7 - reset), reset=reset
         )
-    short = [short_label(text) for text in labels]
+    short = [_short(text) for text in labels]
     label = min(max(map(len, short), default=0), max(6, width // 3))
     return Layout(roomy=False, label=label, bar=max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5), reset=0)
+
+
+def labels_of(view: View) -> list[str]:
+    """Every label in the panel, so that all its lines share their columns."""
+    extra = view.state.reading.extra_usage if view.state.reading else None
+    return [*(window.label for window in view.windows), *([EXTRA_LABEL] if extra and extra.is_shown else [])]
 
 
 def bar(width: int, share: float, pace: float | None, style: str) -> list[Piece]:
@@ -94,7 +101,7 @@ def gauge_line(window: Window, now: datetime, columns: Layout, *, selected: bool
             clears = standing.clock_time(window.resets_at, now) if window.resets_at and selected else ""
             line.append((f" {clears:>12}", emphasis))
         return tuple(line)
-    label = _fitted(short_label(window.label), columns.label)
+    label = _fitted(_short(window.label), columns.label)
     compact = figure.replace(" ", "")
     compact = compact if len(compact) <= 4 else f"{int(shown)}%"
     mark = "X" if level == "full" else flag[:1]
@@ -105,6 +112,10 @@ def gauge_line(window: Window, now: datetime, columns: Layout, *, selected: bool
         (f" {compact:>4}{mark:<1}", style),
         (f" {left.replace(' ', ''):>5}", "$meter-countdown"),
     )
+
+
+def _short(label: str) -> str:
+    return "Extra" if label == EXTRA_LABEL else short_label(label)
 
 
 def _countdown(window: Window, now: datetime) -> str:
@@ -131,7 +142,7 @@ class Gauge(Picture):
         window = next((window for window in view.windows if window.key == self.key), None)
         if window is None:
             return ()
-        columns = layout(width, [window.label for window in view.windows])
+        columns = layout(width, labels_of(view))
         chosen = view.chosen
         selected = chosen is not None and chosen.key == self.key
         return (gauge_line(window, view.true_now, columns, selected=selected, show_left=view.show_left),)

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.markup import escape
 
 from claude_meter_tui import standing
-from claude_meter_tui.dashboard.gauge import LEVEL_STYLES, bar, layout
+from claude_meter_tui.dashboard.gauge import EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
 from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitting, width_of
 from claude_meter_tui.state import Phase
 
@@ -164,13 +164,13 @@ class Extra(Picture):
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """A bar where there is a limit, the amounts, and what the server says of it."""
         extra = view.state.reading.extra_usage if view.state.reading else None
-        if extra is None or not shows_extra(extra):
+        if extra is None or not extra.is_shown:
             return ()
-        columns = layout(width, [window.label for window in view.windows])
+        columns = layout(width, labels_of(view))
         amounts = extra_words(extra)
         amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
         style = "bold $error" if extra.limit_reached else "$success"
-        label = f"{'Extra usage' if columns.roomy else 'Extra':<{columns.label}}"
+        label = f"{EXTRA_LABEL if columns.roomy else 'Extra':<{columns.label}}"
         label = ("  " if columns.roomy else "") + label + " "
         room = width - len(label) - len(amounts) - 1
         share = _extra_share(extra)
@@ -179,11 +179,6 @@ class Extra(Picture):
         room = min(room, columns.bar)
         line = ((label, ""), *bar(room, share, None, style))
         return ((*line, (f"{amounts:>{width - len(label) - room}}", style)),)
-
-
-def shows_extra(extra: ExtraUsage) -> bool:
-    """Whether there is anything to say: it is on, or something was spent."""
-    return bool(extra.enabled) or (extra.used is not None and extra.used.amount > 0)
 
 
 def extra_words(extra: ExtraUsage) -> str:

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.reactive import reactive
 
 from claude_meter_tui.dashboard.gauge import Gauge
-from claude_meter_tui.dashboard.lines import Extra, shows_extra
+from claude_meter_tui.dashboard.lines import Extra
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -47,9 +47,9 @@ class WindowsPanel(Vertical, can_focus=False):
 
     def _arrange(self, view: View, *, force: bool) -> None:
         extra = view.state.reading.extra_usage if view.state.reading else None
-        has_extra = extra is not None and shows_extra(extra)
+        has_extra = extra is not None and extra.is_shown
         room = self.room()
-        keys = visible_keys(view, room)
+        keys = self.shown_keys(view)
         self.query_one(Extra).display = has_extra and room > len(keys)
         self.border_title = "windows, what is left" if view.show_left else "windows"
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
@@ -62,6 +62,11 @@ class WindowsPanel(Vertical, can_focus=False):
             key=lambda child: shown.index(child) if isinstance(child, Gauge) and child in shown else len(shown)
         )
 
+    def shown_keys(self, view: View) -> list[str]:
+        """The windows shown on this screen, in their order."""
+        tiny = self.screen.has_class("-tiny") or self.screen.has_class("-flat")
+        return visible_keys(view, self.room(), urgent_first=tiny)
+
     def room(self) -> int:
         """How many lines there are for gauges on this screen, whatever the panel's height is just now."""
         others = sum(
@@ -73,15 +78,17 @@ class WindowsPanel(Vertical, can_focus=False):
         return max(1, self.screen.size.height - others - borders)
 
 
-def visible_keys(view: View, room: int) -> list[str]:
+def visible_keys(view: View, room: int, *, urgent_first: bool) -> list[str]:
     """Which windows to show, in order.
 
-    All in their usual order if they fit; else by urgency, the first always, and of the others a run that holds the
-    selected one.
+    All in their usual order if they fit, unless `urgent_first`; else by urgency, the first always, and of the others
+    a run that holds the selected one.
     """
-    if len(view.windows) <= room:
+    if len(view.windows) <= room and not urgent_first:
         return [window.key for window in view.windows]
     ranked = [window.key for window in view.pressing]
+    if len(ranked) <= room:
+        return ranked
     chosen = view.chosen
     at = ranked.index(chosen.key) if chosen is not None else 0
     if room <= 1:
