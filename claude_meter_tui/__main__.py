@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         style = status.plainly_asked(given[1:])
         if style is not None:
             return status.run(style)
+    if not given:
+        from claude_meter_tui.commands import dashboard
+
+        return dashboard.run_plainly()
     from claude_meter_tui import cli
 
     return cli.run(given)

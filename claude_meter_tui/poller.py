@@ -22,16 +22,17 @@ from claude_meter_tui.errors import (
 )
 from claude_meter_tui.gate import Cadence, Gate, budget_window, claim
 from claude_meter_tui.standing import clock_time
-from claude_meter_tui.state import MeterState, Phase, Trouble
-from claude_meter_tui.windows import Account, Point, Reading
+from claude_meter_tui.state import MeterState, Phase, Point, Trouble
+from claude_meter_tui.stored import stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_meter_tui.clock import Clock
-    from claude_meter_tui.documents import AccountDocument
+    from claude_meter_tui.documents import AccountDocument, ReadingDocument
     from claude_meter_tui.sources import Source
     from claude_meter_tui.store import Store
+    from claude_meter_tui.windows import Account, Reading
 
 # How soon another pane's reading, a new login, a due ask or the end of a sleep is noticed. Nothing is read but a
 # counter of SQLite's and a file's mtime, so it costs about 0.01 % of a core.
@@ -76,7 +77,8 @@ class Poller:
         self._account_id: int | None = None
         self.publish = publish
         self.state = MeterState(demo=demo, skew=_stored_skew(store), notice=_set_aside_notice(store))
-        self._load_reading()
+        if (document := self._newest()) is not None:
+            self.state = replace(self.state, reading=stand_in(document))
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -114,6 +116,7 @@ class Poller:
         """
         now = self._clock.now()
         source = await self._opened()
+        self._notice_store(source)
         try:
             fingerprint = await asyncio.to_thread(source.fingerprint, now)
         except CredentialError as error:
@@ -132,6 +135,8 @@ class Poller:
             self._refresh()
 
     async def _ask(self, source: Source, fingerprint: str, now: datetime) -> Reading:
+        from claude_meter_tui.windows import Account
+
         try:
             answer = await source.usage(now)
             account_id = self._store.account_of(fingerprint)
@@ -157,6 +162,8 @@ class Poller:
 
     async def _learn_account(self, source: Source, fingerprint: str, now: datetime) -> int:
         """Ask the profile once for a token never seen before; without it the reading is still worth keeping."""
+        from claude_meter_tui.windows import Account
+
         plan = source.plan(now)
         self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
         try:
@@ -188,15 +195,21 @@ class Poller:
         self._asks = budget_window(self._store, source.endpoint, now)
 
     def _load_reading(self) -> None:
-        if self._account_id is None and (noted := self._store.note("account")) is not None:
-            self._account_id = int(noted)
-        document = self._store.newest(account_id=self._account_id) or self._store.newest()
+        from claude_meter_tui.windows import Reading  # after the first paint: see stored.py
+
+        document = self._newest()
         if document is None:
             return
-        reading = Reading.model_validate(document)
-        shown = self.state.reading
-        if shown is None or reading.observed_at > shown.observed_at or reading.account != shown.account:
+        reading, shown = Reading.model_validate(document), self.state.reading
+        if not isinstance(shown, Reading):
+            self._update(reading=reading)
+        elif reading.observed_at > shown.observed_at or reading.account != shown.account:
             self._show(reading, _stored_skew(self._store))
+
+    def _newest(self) -> ReadingDocument | None:
+        if self._account_id is None and (noted := self._store.note("account")) is not None:
+            self._account_id = int(noted)
+        return self._store.newest(account_id=self._account_id) or self._store.newest()
 
     async def _credential_works(self, source: Source) -> bool:
         """Whether there is a credential to ask with; looked at again when its file changes."""

@@ -1,23 +1,22 @@
 """One Settings from flags, environment and TOML, in that order of precedence.
 
 It must not read credentials or the store. A URL that would carry a token elsewhere than over TLS, or to loopback, is
-refused here and nowhere later.
+refused here and nowhere later. It runs before the first paint, so pydantic (70 ms with its models, a third of an empty
+Textual app's start) is imported only where there is a TOML file to validate.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import tomllib
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from claude_meter_tui import paths
 from claude_meter_tui.errors import BadUsageError
 from claude_meter_tui.gate import DEMO_CADENCE, Cadence
+from claude_meter_tui.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,37 +24,23 @@ if TYPE_CHECKING:
 API_URL = "https://api.anthropic.com"
 WEB_URL = "https://claude.ai"
 
-ThemeName = Literal["dark", "light", "contrast", "colorblind", "terminal"]
-THEME_NAMES: tuple[ThemeName, ...] = ("dark", "light", "contrast", "colorblind", "terminal")
+THEME_NAMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 
-class ConfigFile(BaseModel):
-    """The keys of the TOML file; every one optional, an unknown one is an error that names it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    theme: ThemeName | None = None
-    ascii: bool | None = None
-    show_left: bool | None = None
-    api_url: str | None = None
-    web_url: str | None = None
-
-
-class Settings(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """Everything a run is configured with. The environment token is secret and never shown."""
-
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     state_dir: Path
     credential_dirs: tuple[Path, ...]
-    token: SecretStr | None = None
+    token: Secret | None = None
     api_url: str = API_URL
     web_url: str = WEB_URL
-    theme: ThemeName | None = None
+    theme: str | None = None
     ascii: bool = False
     show_left: bool | None = None
     demo: bool = False
-    cadence: Cadence = Cadence()
+    cadence: Cadence = Cadence()  # noqa: RUF009 - a NamedTuple
     home: Path = Path("~")
 
     @property
@@ -66,15 +51,14 @@ class Settings(BaseModel):
     def for_demo(self, api_url: str) -> Settings:
         """The same person's settings turned to the simulated account behind `api_url`, with its own store."""
         folder = Path(paths.demo_state_dir(str(self.state_dir)))
-        return self.model_copy(
-            update={
-                "state_dir": folder,
-                "credential_dirs": (folder,),
-                "token": SecretStr(DEMO_TOKEN),
-                "api_url": checked_url("the demo's address", api_url),
-                "demo": True,
-                "cadence": DEMO_CADENCE,
-            }
+        return replace(
+            self,
+            state_dir=folder,
+            credential_dirs=(folder,),
+            token=Secret(DEMO_TOKEN),
+            api_url=checked_url("the demo's address", api_url),
+            demo=True,
+            cadence=DEMO_CADENCE,
         )
 
 
@@ -88,19 +72,19 @@ def load(env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool |
         BadUsageError: a value that cannot be used; the sentence names where it stands.
     """
     file = _read_config(paths.config_file(env), env)
-    chosen = theme or file.theme
+    chosen = theme or file.get("theme")
     if chosen is not None and chosen not in THEME_NAMES:
         raise BadUsageError(f"There is no theme {chosen!r}.", f"Choose one of {', '.join(THEME_NAMES)}.")
     token = env.get("CLAUDE_CODE_OAUTH_TOKEN", "").strip()
     return Settings(
         state_dir=Path(paths.state_dir(env)),
         credential_dirs=tuple(Path(folder) for folder in paths.credential_dirs(env)),
-        token=SecretStr(token) if token else None,
-        api_url=checked_url("CLAUDE_METER_API_URL", env.get("CLAUDE_METER_API_URL") or file.api_url or API_URL),
-        web_url=checked_url("CLAUDE_METER_WEB_URL", env.get("CLAUDE_METER_WEB_URL") or file.web_url or WEB_URL),
+        token=Secret(token) if token else None,
+        api_url=checked_url("CLAUDE_METER_API_URL", env.get("CLAUDE_METER_API_URL") or file.get("api_url") or API_URL),
+        web_url=checked_url("CLAUDE_METER_WEB_URL", env.get("CLAUDE_METER_WEB_URL") or file.get("web_url") or WEB_URL),
         theme=chosen,
-        ascii=bool(ascii_only or file.ascii or not _speaks_unicode(env)),
-        show_left=file.show_left,
+        ascii=bool(ascii_only or file.get("ascii") or not _speaks_unicode(env)),
+        show_left=file.get("show_left"),
         home=Path(paths.home(env)),
     )
 
@@ -131,32 +115,32 @@ def is_loopback(host: str) -> bool:
     """Whether a host name is this machine: localhost, 127.0.0.0/8 or ::1."""
     if host == "localhost":
         return True
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _read_config(path: str, env: Mapping[str, str]) -> ConfigFile:
-    shown = paths.tilde(path, env)
+def _read_config(path: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """The TOML file's values; empty where there is none.
+
+    Raises:
+        BadUsageError: it cannot be read, or a key in it is unknown or of the wrong kind.
+    """
     try:
-        data: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        return ConfigFile()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadUsageError(f"{shown} cannot be read ({_first_line(error)}).", "Mend it or move it away.") from None
-    try:
-        return ConfigFile.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise BadUsageError(f"{shown}: {name}: {first['msg']}.", "Mend that line.") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise BadUsageError(
+            f"{paths.tilde(path, env)} cannot be read ({reason}).", "Mend it or move it away."
+        ) from None
+    from claude_meter_tui import config_file
 
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).partition("\n")[0]
+    return config_file.values_of(text, paths.tilde(path, env))
 
 
 def _speaks_unicode(env: Mapping[str, str]) -> bool:

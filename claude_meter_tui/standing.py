@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from claude_meter_tui.windows import Money
+
 WARNING_FROM = 75.0
 CRITICAL_FROM = 90.0
 FULL_FROM = 100.0
@@ -71,6 +75,16 @@ def even_pace(resets_at: datetime | None, length_seconds: int | None, now: datet
         return None
     left = (resets_at - now).total_seconds()
     return min(1.0, max(0.0, 1.0 - left / length_seconds))
+
+
+def limit_reached(used: Money | None, limit: Money | None) -> bool:
+    """Used ≥ limit of the same currency, whatever the server's older flags say (FACTS §1, `spend`)."""
+    return used is not None and limit is not None and used.currency == limit.currency and used.amount >= limit.amount
+
+
+def worth_showing(enabled: bool | None, used: Money | None) -> bool:
+    """Whether extra usage has anything to say: it is on, or something was spent."""
+    return bool(enabled) or (used is not None and used.amount > 0)
 
 
 def percent(value: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui.standing import STALE_AFTER
 
@@ -35,6 +35,14 @@ class Phase(StrEnum):
     """There was a login, and it no longer works."""
     SETUP = "setup"
     """No credential and nothing stored: the first thing to do is to get one."""
+
+
+class Point(NamedTuple):
+    """One stored utilization of one window, for its history."""
+
+    observed_at: datetime
+    utilization: float
+    resets_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

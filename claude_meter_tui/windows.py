@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+from claude_meter_tui.standing import limit_reached, worth_showing
 
 if TYPE_CHECKING:
     from claude_meter_tui.documents import ReadingDocument
@@ -51,14 +53,12 @@ class ExtraUsage(_Immutable):
     @property
     def limit_reached(self) -> bool:
         """Used ≥ limit, whatever the older flags say (FACTS §1, `spend`)."""
-        if self.used is None or self.limit is None or self.used.currency != self.limit.currency:
-            return False
-        return self.used.amount >= self.limit.amount
+        return limit_reached(self.used, self.limit)
 
     @property
     def is_shown(self) -> bool:
         """Whether there is anything to say: it is on, or something was spent."""
-        return bool(self.enabled) or (self.used is not None and self.used.amount > 0)
+        return worth_showing(self.enabled, self.used)
 
     @property
     def carries_on(self) -> bool:
@@ -90,14 +90,6 @@ class Window(_Immutable):
         if self.resets_at is None or self.length_seconds is None:
             return None
         return self.resets_at - timedelta(seconds=self.length_seconds)
-
-
-class Point(NamedTuple):
-    """One stored utilization of one window, for its history."""
-
-    observed_at: datetime
-    utilization: float
-    resets_at: datetime | None
 
 
 class Account(_Immutable):

@@ -8,6 +8,7 @@ import gc
 import signal
 import sqlite3
 from dataclasses import replace
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.poller import Poller
-    from claude_meter_tui.state import MeterState
-    from claude_meter_tui.windows import Point
+    from claude_meter_tui.state import MeterState, Point
 
 _FLASH_SECONDS = 4.0
 _LONG_HISTORY = 4
@@ -110,7 +110,8 @@ class MeterApp(App[str]):
         self._history_of: tuple[str | None, int, int] | None = None
         for known in THEMES:
             self.register_theme(known)
-        self.theme = "terminal" if no_color else theme
+        # Not by assignment: that would parse every style once more before the first paint.
+        self.set_reactive(App.theme, "terminal" if no_color else theme)
         first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only)
         self.set_reactive(MeterApp.view, first)
         poller.publish = self._show_state
@@ -119,9 +120,16 @@ class MeterApp(App[str]):
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen, drawn from the stored reading before anything else is done."""
-        screen = MainScreen(id="_default")
+        screen = MainScreen(id="_default", classes=self._first_classes())
         screen.set_reactive(MainScreen.view, self.view)
         return screen
+
+    def _first_classes(self) -> str:
+        """The breakpoint classes of the terminal as it is, so that the first resize need not style all anew."""
+        width, height = get_terminal_size()
+        wide = next(name for least, name in reversed(self.HORIZONTAL_BREAKPOINTS) if width >= least)
+        high = next(name for least, name in reversed(self.VERTICAL_BREAKPOINTS) if height >= least)
+        return f"{wide} {high}"
 
     def on_mount(self) -> None:
         """Paint first; then ask, look into the history, and keep time."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_meter_tui.dashboard.view import View
-    from claude_meter_tui.windows import Point, Window
+    from claude_meter_tui.state import Point
+    from claude_meter_tui.windows import Window
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _MARGIN = 5  # "100 │"
@@ -148,6 +149,15 @@ def _merged(pieces: list[tuple[str, str]]) -> Line:
 
 class HistoryChart(Picture):
     """The chart of the selected window; its border's title names it."""
+
+    def depends_on(self, view: View) -> object:
+        """Drawn again when "now" comes into the next column, not at every tick."""
+        window, size = view.chosen, self.content_size
+        if window is None:
+            return (None, size)
+        start, end = span_of(window, view.true_now, view.spans)
+        column = int((view.true_now - start) / (end - start) * max(1, size.width))
+        return (window, view.points, view.spans, size, column, view.ascii, view.now.date())
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `chart_lines`."""

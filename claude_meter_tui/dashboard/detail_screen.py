@@ -31,10 +31,11 @@ class Figures(Picture):
         """As many lines as there are figures."""
         return len(self.draw(self.view, width, viewport.height)) if self.view is not None else 1
 
-    def watch_lines(self, before: Lines, after: Lines) -> None:
+    def watch_view(self) -> None:
         """Another number of figures is another height."""
-        if len(before) != len(after):
+        if self._painted is not None and len(self.lines()) != len(self._painted):
             self.refresh(layout=True)
+        super().watch_view()
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """One figure a line; two columns where they fit."""

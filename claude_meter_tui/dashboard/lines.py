@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from textual.content import Content
-from textual.markup import escape
+from textual.style import Style
 
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
@@ -15,8 +15,6 @@ from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitti
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
-    from textual.app import RenderResult
-
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.windows import ExtraUsage, Window
 
@@ -246,16 +244,17 @@ class KeyBar(Picture):
             shown.append((f"{key} {label}", action))
         return (tuple(shown),)
 
-    def render(self) -> RenderResult:
+    def content_of(self, lines: Lines) -> Content:
         """The keys as links."""
-        line = self.lines[0] if self.lines else ()
+        line = lines[0] if lines else ()
         if line and line[0][1].startswith("bold"):
             return Content.assemble(*line)
-        links = (
-            f"[@click={action}] [bold $accent]{escape(key)}[/] [$meter-countdown]{label}[/] [/]"
-            for (key, _, label), action in ((text.partition(" "), action) for text, action in line)
-        )
-        return Content.from_markup("".join(links))
+        pieces: list[Content] = []
+        for text, action in line:
+            key, _, label = text.partition(" ")
+            link = Content.assemble(" ", (key, "bold $accent"), " ", (label, "$meter-countdown"), " ")
+            pieces.append(link.stylize(Style.from_meta({"@click": action})))
+        return Content("").join(pieces)
 
 
 class TinyStatus(Picture):

@@ -23,7 +23,9 @@ class WindowsPanel(Vertical, can_focus=False):
     view: reactive[View | None] = reactive(None, repaint=False)
 
     def compose(self) -> ComposeResult:
-        """The extra usage line; gauges come with the first reading."""
+        """A gauge for each window already known; others come with their reading."""
+        for window in self.view.windows if self.view is not None else ():
+            yield Gauge(window.key).data_bind(WindowsPanel.view)
         yield Extra().data_bind(WindowsPanel.view)
 
     async def watch_view(self, before: View | None, view: View | None) -> None:

@@ -14,7 +14,6 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
-    from textual.events import Resize
 
     from claude_meter_tui.dashboard.view import View
 
@@ -35,27 +34,42 @@ class Picture(Widget, can_focus=False):
     """
 
     view: reactive[View | None] = reactive(None, repaint=False)
-    lines: reactive[Lines] = reactive(())
+
+    _painted: Lines | None = None
+    _painted_of: object = None
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """The lines to show in this size."""
         raise NotImplementedError
 
-    def watch_view(self) -> None:
-        """Draw again; `lines` repaints only if it differs."""
+    def depends_on(self, view: View) -> object:
+        """What the drawing is made from; while it stays equal nothing is drawn. By default: the whole view."""
+        return view
+
+    def lines(self) -> Lines:
+        """What there is to show now, in this size."""
         view, size = self.view, self.content_size
         if view is None or size.width <= 0 or size.height <= 0:
-            return
+            return ()
         lines = self.draw(view, size.width, size.height)
-        self.lines = tuple(map(to_ascii, lines)) if view.ascii else lines
+        return tuple(map(to_ascii, lines)) if view.ascii else lines
 
-    def on_resize(self, _: Resize) -> None:
-        """Another width is another picture."""
-        self.watch_view()
+    def watch_view(self) -> None:
+        """Repaint if what is on the screen is no longer what there is to show."""
+        if self._painted is None or self.view is None or self.depends_on(self.view) == self._painted_of:
+            return
+        if self.lines() != self._painted:
+            self.refresh()
 
     def render(self) -> RenderResult:
         """The lines as Textual content."""
-        return Content("\n").join(Content.assemble(*line) for line in self.lines)
+        self._painted_of = self.depends_on(self.view) if self.view is not None else None
+        self._painted = self.lines()
+        return self.content_of(self._painted)
+
+    def content_of(self, lines: Lines) -> Content:
+        """Lines as Textual content."""
+        return Content("\n").join(Content.assemble(*line) for line in lines)
 
 
 def width_of(line: Line) -> int:

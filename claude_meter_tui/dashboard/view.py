@@ -10,8 +10,8 @@ from claude_meter_tui import standing
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from claude_meter_tui.state import MeterState, Phase
-    from claude_meter_tui.windows import Point, Window
+    from claude_meter_tui.state import MeterState, Phase, Point
+    from claude_meter_tui.windows import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict
 
 from claude_meter_tui.errors import NotLoggedInError, TokenExpiredError
+from claude_meter_tui.secret import Secret
 from claude_meter_tui.sources import Looked
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ _LOG_IN = "Run `claude` once and log in, or try `claude-meter-tui --demo`."
 class Credential(BaseModel):
     """An access token and what is known of it. `where` says in words where it was found."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    token: SecretStr
+    token: Secret
     where: str
     expires_at: datetime | None = None
     scopes: tuple[str, ...] | None = None
@@ -43,7 +44,7 @@ class Credential(BaseModel):
     @property
     def fingerprint(self) -> str:
         """A keyed one-way hash: says only whether the token is still the same."""
-        secret = self.token.get_secret_value().encode()
+        secret = self.token.reveal().encode()
         return hashlib.blake2b(secret, key=b"claude-meter-tui", digest_size=8).hexdigest()
 
     def checked(self, now: datetime) -> Credential:
@@ -65,7 +66,7 @@ class CredentialFinder:
     def __init__(
         self,
         folders: Sequence[Path],
-        token: SecretStr | None,
+        token: Secret | None,
         home: Path,
         read_keychain: Callable[[], str | None] | None = None,
     ) -> None:
@@ -183,7 +184,7 @@ def _from_text(text: str | None, where: str) -> tuple[Credential | None, str]:
     scopes = login.get("scopes")
     return (
         Credential(
-            token=SecretStr(token),
+            token=Secret(token),
             where=where,
             expires_at=_epoch_milliseconds(login.get("expiresAt")),
             scopes=tuple(str(scope) for scope in scopes) if isinstance(scopes, list) else None,

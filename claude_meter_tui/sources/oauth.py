@@ -125,7 +125,7 @@ class OAuthSource:
     async def _get(self, path: str, now: datetime) -> httpx.Response:
         credential = (await asyncio.to_thread(self._finder.find)).checked(now)
         headers = {
-            "Authorization": f"Bearer {credential.token.get_secret_value()}",
+            "Authorization": f"Bearer {credential.token.reveal()}",
             "anthropic-beta": BETA,
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
