@@ -75,9 +75,7 @@ def read_usage(body: Any, *, observed_at: datetime, source: str, account: Accoun
         NotUsageError: the body is not a usage response at all (a list, a string, an error object …).
     """
     if not isinstance(body, dict) or not _looks_like_usage(body):
-        raise NotUsageError(
-            "The answer is not a usage response.", "The last reading stays; try again later or run `doctor`."
-        )
+        raise NotUsageError("The answer is not a usage response.", "Run `claude-meter-tui doctor`.")
     damage: list[str] = []
     windows = _named_windows(body, damage)
     _merge_limits(windows, body.get("limits"), damage)

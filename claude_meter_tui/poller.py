@@ -95,10 +95,12 @@ class Poller:
             self._notice_store(source)
             if await self._credential_works(source) and not self.state.paused and self._due() <= self._clock.now():
                 await self.ask(by_key=False)
+        except StoreError as error:
+            self._update(notice=error.one_line())
         except MeterError:
             pass  # the state says it already
         except sqlite3.Error as error:
-            self._update(notice=_store_sentence(error))
+            self._update(notice=_store_error(error).one_line())
         self._refresh()
 
     def pause(self) -> None:
@@ -111,9 +113,15 @@ class Poller:
 
         Raises:
             AskedTooSoonError: not allowed now; nothing was sent.
+            StoreError: the store failed; a reading that came is shown all the same.
             MeterError: it was sent and gave no reading; the gate and the state say so too.
-            sqlite3.Error: the store failed.
         """
+        try:
+            return await self._claim_and_ask(by_key=by_key)
+        except sqlite3.Error as error:
+            raise _store_error(error) from None
+
+    async def _claim_and_ask(self, *, by_key: bool) -> Reading:
         now = self._clock.now()
         source = await self._opened()
         self._notice_store(source)
@@ -294,7 +302,7 @@ class Poller:
             self.publish(new)
 
     def _too_soon(self, held: datetime, now: datetime) -> AskedTooSoonError:
-        at = clock_time(held + timedelta(seconds=30), now)  # never name a minute that is still inside the wait
+        at = clock_time(held, now, up=True)  # never name a minute that is still inside the wait
         if self._gate.wait_until is not None and self._gate.wait_until > now:
             return AskedTooSoonError(f"The server asked us to wait until {at}.", "Nothing was sent.", held)
         if held - now <= self._cadence.at_least:
@@ -347,5 +355,5 @@ def _set_aside_notice(store: Store) -> str:
     return f"The store was damaged and set aside as {store.set_aside}; a new one was begun."
 
 
-def _store_sentence(error: sqlite3.Error) -> str:
-    return StoreError(f"The store cannot be used just now ({error}).", "The last reading stays.").one_line()
+def _store_error(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"The store cannot be used just now ({error}).", "The last reading stays.")

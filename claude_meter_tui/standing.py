@@ -140,13 +140,13 @@ def age_changes_in(seconds: float) -> float:
     return unit - max(0.0, seconds) % unit
 
 
-def clock_time(moment: datetime, now: datetime) -> str:
+def clock_time(moment: datetime, now: datetime, *, up: bool = False) -> str:
     """Local wall clock: `16:40` today, `Fri 09:00` within a week, `Dec 24 09:00` beyond.
 
     Rounded to the nearest minute: one and the same reset jitters by up to 1.9 s around the full minute (FACTS §1),
-    and 08:59:59.9 is nine o'clock to a person.
+    and 08:59:59.9 is nine o'clock to a person. `up` rounds up instead, for a moment that must not be named too early.
     """
-    local = (moment + timedelta(seconds=30)).astimezone()
+    local = (moment + timedelta(seconds=59.999 if up else 30)).astimezone()
     today = now.astimezone().date()
     if local.date() == today:
         return local.strftime("%H:%M")

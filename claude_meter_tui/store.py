@@ -73,10 +73,12 @@ class Store:
         _make_private_folder(os.path.dirname(path))  # noqa: PTH120 - pathlib costs `status` 8 ms
         try:
             return cls(path, _connect(path))
-        except (OSError, sqlite3.OperationalError) as error:
+        except OSError as error:
             raise _unusable(path, error) from None
-        except sqlite3.DatabaseError:
-            pass  # not a database, or a broken one
+        except sqlite3.DatabaseError as error:
+            # A locked file or a full disk is no damage; another schema is: its tables are not the ones we know.
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise _unusable(path, error) from None
         try:
             aside = _set_aside(path)
             return cls(path, _connect(path), set_aside=aside)

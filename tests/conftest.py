@@ -120,7 +120,7 @@ class Bench:
 
     def another_poller(self) -> Poller:
         """As another pane would start one on the same store."""
-        source = OAuthSource(self.settings, deadline=2.0)
+        source = OAuthSource(self.settings, deadline=60.0)
         store = Store.open(self.settings.store_file)
         poller = Poller(store, lambda: source, self.clock, self.settings.cadence, publish=self.published.append)
         self.stores = [*getattr(self, "stores", []), store]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import __version__, paths, report, settings
 from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError
+from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.standing import age
@@ -86,10 +85,9 @@ def _ask(poller: Poller) -> tuple[Finding, int]:
     except AskedTooSoonError as error:
         return Finding("usage endpoint", "note", error.one_line()), 0
     except MeterError as error:
-        subject = "login" if isinstance(error, CredentialError) else "usage endpoint"
+        subjects = {CredentialError: "login", StoreError: "store"}
+        subject = next((name for kind, name in subjects.items() if isinstance(error, kind)), "usage endpoint")
         return Finding(subject, "problem", error.sentence, error.hint), error.exit_code
-    except sqlite3.Error as error:
-        return Finding("store", "problem", f"cannot be written ({error})", "Is the disk full?"), 4
     return Finding("usage endpoint", "ok", f"answered with {len(reading.windows)} windows"), 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import sys
 from typing import TYPE_CHECKING
 
@@ -43,8 +42,6 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
             failure = None
         except MeterError as error:
             failure = error
-        except sqlite3.Error as error:
-            failure = StoreError(f"The store cannot be used just now ({error}).", "Is the disk full?")
         reading = poller.state.reading
     if failure is not None:
         if reading is None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import sqlite3
 from dataclasses import replace
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, ClassVar
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.poller import Poller
-    from claude_meter_tui.state import MeterState, Point
+    from claude_meter_tui.state import MeterState
 
 _FLASH_SECONDS = 4.0
 _LONG_HISTORY = 4
@@ -120,7 +119,7 @@ class MeterApp(App[str]):
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen, drawn from the stored reading before anything else is done."""
-        screen = MainScreen(id="_default", classes=self._first_classes())
+        screen = MainScreen(id="_default", classes=f"{self._first_classes()} {self._glyph_class()}".strip())
         screen.set_reactive(MainScreen.view, self.view)
         return screen
 
@@ -130,6 +129,9 @@ class MeterApp(App[str]):
         wide = next(name for least, name in reversed(self.HORIZONTAL_BREAKPOINTS) if width >= least)
         high = next(name for least, name in reversed(self.VERTICAL_BREAKPOINTS) if height >= least)
         return f"{wide} {high}"
+
+    def _glyph_class(self) -> str:
+        return "-ascii" if self.view is not None and self.view.ascii else ""
 
     def on_mount(self) -> None:
         """Paint first; then ask, look into the history, and keep time."""
@@ -141,6 +143,8 @@ class MeterApp(App[str]):
         gc.collect()
         gc.freeze()
         gc.enable()
+        self._timer = self.set_timer(_SLOWEST_TICK, self._tick)
+        self._load_history()
         self._tick()
         self.run_worker(self._poller.run(), name="poller", exclusive=True)
 
@@ -159,26 +163,34 @@ class MeterApp(App[str]):
         """Hand it to every screen, and see that history and timer fit it."""
         if view is None or not self.is_running:
             return
-        wanted = (view.chosen.key if view.chosen else None, view.spans, view.state.version)
-        if wanted != self._history_of and self._timer is not None:
-            self._history_of = wanted
-            self.view = replace(view, points=self._points(view))
+        if self._load_history():
             return
         for screen in self.screen_stack:
             if hasattr(screen, "view"):
                 screen.view = view
         self._keep_time(view)
 
-    def _points(self, view: View) -> tuple[Point, ...]:
+    def _load_history(self) -> bool:
+        """Read what the chart needs, after the first paint and when it is another window, span or reading."""
+        view = self.view
+        if view is None or self._timer is None:
+            return False
         window = view.chosen
+        wanted = (window.key if window else None, view.spans, view.state.version)
+        if wanted == self._history_of:
+            return False
+        self._history_of = wanted
         if window is None:
-            return ()
+            return False
         start, _ = span_of(window, view.true_now, view.spans)
-        return tuple(self._poller.history(window.key, start))
+        points = tuple(self._poller.history(window.key, start))
+        if points == view.points:
+            return False
+        self.view = replace(view, points=points)
+        return True
 
     def _tick(self) -> None:
         if self.view is not None:
-            self._timer = self._timer or self.set_timer(_SLOWEST_TICK, self._tick)
             self.view = replace(self.view, now=self._clock.now())
             self._keep_time(self.view)
 
@@ -233,7 +245,7 @@ class MeterApp(App[str]):
 
         if self.view is None or self.view.chosen is None or isinstance(self.screen, DetailScreen):
             return
-        screen = DetailScreen()
+        screen = DetailScreen(classes=self._glyph_class() or None)
         screen.set_reactive(DetailScreen.view, self.view)
         self.push_screen(screen)
 
@@ -246,7 +258,7 @@ class MeterApp(App[str]):
         """Open the help."""
         from claude_meter_tui.dashboard.help_screen import HelpScreen
 
-        self.push_screen(HelpScreen(ascii_only=self.view is not None and self.view.ascii))
+        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class())))
 
     async def action_read(self) -> None:
         """Ask now, in a worker; if that is not allowed, say when it will be."""
@@ -257,8 +269,6 @@ class MeterApp(App[str]):
             await self._poller.ask(by_key=True)
         except MeterError as error:
             self._flash(error.sentence)
-        except sqlite3.Error as error:
-            self._flash(f"The store cannot be used ({error}).")
 
     def action_pause(self) -> None:
         """Pause or resume asking."""

@@ -11,31 +11,20 @@ from claude_meter_tui import standing
 from claude_meter_tui.dashboard.chart import HistoryChart, resets_in
 from claude_meter_tui.dashboard.gauge import gauge_line, layout
 from claude_meter_tui.dashboard.lines import Header, KeyBar
-from claude_meter_tui.dashboard.picture import Line, Lines, Picture
+from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines
 
 if TYPE_CHECKING:
     from collections.abc import Sized
     from datetime import datetime
 
     from textual.app import ComposeResult
-    from textual.geometry import Size
 
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.windows import Window
 
 
-class Figures(Picture):
+class Figures(GrowingPicture):
     """The gauge again, and what can be said of it in words."""
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's hook
-        """As many lines as there are figures."""
-        return len(self.draw(self.view, width, viewport.height)) if self.view is not None else 1
-
-    def watch_view(self) -> None:
-        """Another number of figures is another height."""
-        if self._painted is not None and len(self.lines()) != len(self._painted):
-            self.refresh(layout=True)
-        super().watch_view()
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """One figure a line; two columns where they fit."""
@@ -105,9 +94,10 @@ def _clears(resets_at: datetime, now: datetime) -> str:
 
 def _pair(pair: tuple[str, str], name_width: int, width: int) -> Line:
     name, text = pair
-    room = width - name_width - 4
+    before, between = ("  ", "  ") if width >= 40 else ("", " ")
+    room = width - name_width - len(before) - len(between)
     shown = text if len(text) <= room else text[: room - 1] + "…"
-    return ((f"  {name:<{name_width}}  ", "$meter-countdown"), (f"{shown:<{room}}", ""))
+    return ((f"{before}{name:<{name_width}}{between}", "$meter-countdown"), (f"{shown:<{room}}", ""))
 
 
 class DetailScreen(Screen[None]):
@@ -121,8 +111,3 @@ class DetailScreen(Screen[None]):
         yield Figures().data_bind(DetailScreen.view)
         yield HistoryChart(classes="fills").data_bind(DetailScreen.view)
         yield KeyBar("detail").data_bind(DetailScreen.view)
-
-    def watch_view(self, view: View | None) -> None:
-        """Borders in ASCII where asked for."""
-        if view is not None:
-            self.set_class(view.ascii, "-ascii")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -11,7 +10,7 @@ from textual.style import Style
 
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
-from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitting, width_of
+from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, first_fitting, width_of
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
@@ -56,7 +55,9 @@ def _standing_words(view: View) -> list[Line]:
     """Sign, state, age and source, next ask: from all of it to hardly any."""
     phase = view.phase
     sign, style = _SIGNS[phase]
-    word = "paused" if view.state.paused else phase.value
+    word = phase.value
+    if view.state.paused:
+        word = "paused" if phase is Phase.LIVE else f"{phase.value}, paused"
     sign = "‖" if view.state.paused else sign
     state = (f"{sign} {word}", style)
     reading = view.state.reading
@@ -82,24 +83,23 @@ def _next_ask_words(view: View) -> tuple[str, str]:
     at = view.state.next_ask
     if at is None:
         return "", ""
-    # Rounded up to the minute: never name one that is still inside a server's wait.
-    clock = standing.clock_time(at + timedelta(seconds=29), view.now)
+    clock = standing.clock_time(at, view.now, up=True)  # never name a minute that is still inside a wait
     return f"asks again {clock}", f"next {clock}"
 
 
 _SENTENCES_FROM = 60
 
 
-class Notice(Picture):
+class Notice(GrowingPicture):
     """Why there is nothing newer, and what to do; empty while all is well."""
 
-    def draw(self, view: View, width: int, height: int) -> Lines:
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one or two lines
         """The sentence and the hint, on one line if they fit, else on two."""
         style = _SIGNS[view.phase][1]
         sentence, hint = notice_words(view)
         if width < _SENTENCES_FROM:
             return ((((hint or sentence), style),),)
-        if height == 1 or width_of(((sentence, ""), (hint, ""))) + 2 <= width:
+        if not hint or width_of(((sentence, ""), (hint, ""))) + 2 <= width:
             return (((" ", ""), (sentence, style), (f" {hint}" if hint else "", "")),)
         return ((" ", ""), (sentence, style)), ((" ", ""), (hint, ""))
 
@@ -108,7 +108,7 @@ def notice_words(view: View) -> tuple[str, str]:
     """The sentence and the hint for the state the screen is in; both empty while all is well."""
     trouble = view.state.trouble
     if trouble is not None and trouble.phase is not Phase.SETUP:
-        return trouble.sentence, trouble.hint
+        return trouble.sentence, " ".join(filter(None, (trouble.hint, _what_follows(view))))
     if view.state.notice:
         return view.state.notice, ""
     if view.phase is Phase.STALE:
@@ -117,6 +117,16 @@ def notice_words(view: View) -> tuple[str, str]:
     if view.phase is Phase.LOADING:
         return "Waiting for the first answer.", ""
     return "", ""
+
+
+def _what_follows(view: View) -> str:
+    at = view.state.next_ask
+    if at is None:
+        return ""
+    clock = standing.clock_time(at, view.now, up=True)
+    if view.phase is Phase.WAITING:
+        return f"Nothing is sent before {clock}."
+    return f"Tried again at {clock}." if at > view.now else "Tried again now."
 
 
 class NextStop(Picture):
@@ -265,4 +275,5 @@ class TinyStatus(Picture):
         if view.flash:
             return (((view.flash, "bold $warning"),),)
         demo: Line = (("DEMO ", "bold $warning"),) if view.state.demo else ()
+        demo = (*demo, ("left ", "bold $accent")) if view.show_left else demo
         return (first_fitting(width, *((*demo, *right) for right in _standing_words(view)), _standing_words(view)[-1]),)

@@ -45,8 +45,8 @@ class MainScreen(Screen[None]):
         """Which parts there are in this state; their looks are theirs."""
         if view is not None:
             self.set_class(view.phase is Phase.SETUP, "-setup")
+            self.set_class(not view.windows, "-empty")
             notice = any(notice_words(view))
             self.set_class(notice, "-notice")
             # On a tiny screen the windows go first: the notice takes a line only if one is left.
             self.set_class(notice and len(view.windows) + 3 <= self.size.height, "-notice-fits")
-            self.set_class(view.ascii, "-ascii")

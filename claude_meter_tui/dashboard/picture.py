@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
+    from textual.geometry import Size
 
     from claude_meter_tui.dashboard.view import View
 
@@ -30,7 +32,7 @@ class Picture(Widget, can_focus=False):
     """Draws `draw(view, width, height)`; subclasses give that and nothing else."""
 
     DEFAULT_CSS = """
-    Picture { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    Picture { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
 
     view: reactive[View | None] = reactive(None, repaint=False)
@@ -51,7 +53,7 @@ class Picture(Widget, can_focus=False):
         view, size = self.view, self.content_size
         if view is None or size.width <= 0 or size.height <= 0:
             return ()
-        lines = self.draw(view, size.width, size.height)
+        lines = tuple(cropped(line, size.width) for line in self.draw(view, size.width, size.height))
         return tuple(map(to_ascii, lines)) if view.ascii else lines
 
     def watch_view(self) -> None:
@@ -72,11 +74,40 @@ class Picture(Widget, can_focus=False):
         return Content("\n").join(Content.assemble(*line) for line in lines)
 
 
+class GrowingPicture(Picture):
+    """A picture as high as its lines (`height: auto`)."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's hook
+        """As many lines as there are to show in this width."""
+        return len(self.draw(self.view, width, viewport.height)) if self.view is not None else 1
+
+    def watch_view(self) -> None:
+        """Another number of lines is another height."""
+        view, size = self.view, self.content_size
+        if self._painted is not None and view is not None:
+            wanted = len(self.draw(view, size.width, self.app.size.height))
+            if wanted != size.height:
+                self.refresh(layout=True)
+        super().watch_view()
+
+
 def width_of(line: Line) -> int:
     """The cells a line takes (server texts are bounded and printable; wide characters count double)."""
-    from textual._cells import cell_len
-
     return sum(cell_len(text) for text, _ in line)
+
+
+def cropped(line: Line, width: int) -> Line:
+    """The line, ending in `…` where it would be wider. Not left to CSS, whose ellipsis knows no ASCII."""
+    if width_of(line) <= width:
+        return line
+    kept: list[Piece] = []
+    room = width - 1
+    for text, style in line:
+        if cell_len(text) > room:
+            return (*kept, (set_cell_size(text, room) + "…", style))
+        kept.append((text, style))
+        room -= cell_len(text)
+    return tuple(kept)
 
 
 def first_fitting(width: int, *variants: Line) -> Line:

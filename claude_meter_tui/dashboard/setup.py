@@ -18,11 +18,11 @@ class SetupPanel(Picture):
     def draw(self, view: View, width: int, height: int) -> Lines:
         """As much as fits: what to do goes before what was looked for."""
         sentence = view.state.trouble.sentence if view.state.trouble else ""
-        lead: list[Line] = [((sentence, "bold $warning"),)]
+        lead: list[Line] = [((sentence if width >= 32 else "No login yet.", "bold $warning"),)]
         if width < 56:
             todo: list[Line] = [
                 (("1 ", _KEY), ("Run claude and log in.", "")),
-                (("d ", _KEY), ("Try a simulated account.", "")),
+                (("d ", _KEY), ("Try the demo.", "")),
                 (("q ", _KEY), ("Quit.", "")),
             ]
         else:

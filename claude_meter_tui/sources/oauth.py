@@ -48,7 +48,6 @@ _DEADLINE = 30.0
 _LARGEST_BODY = 4 << 20
 # The Date header counts whole seconds and the answer took time: a smaller difference is not a skewed clock.
 _SKEW_BELIEVED_FROM = timedelta(seconds=5)
-_STAYS = "The last reading stays."
 
 
 class OAuthSource:
@@ -158,7 +157,7 @@ async def _read_bounded(response: httpx.Response) -> None:
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > _LARGEST_BODY:
-            raise NotJsonError("The answer is far too large to be a usage response.", _STAYS)
+            raise NotJsonError("The answer is far too large to be a usage response.")
     response._content = bytes(body)  # noqa: SLF001 - as Response.aread() does, with a bound
 
 
@@ -172,11 +171,11 @@ def _check_status(response: httpx.Response, where: str, now: datetime) -> None:
         return
     wait = _retry_after(response.headers.get("retry-after"), now)
     if status == 429:
-        raise RateLimitedError("The usage endpoint asked us to wait (429).", _STAYS, wait or timedelta(0))
+        raise RateLimitedError("The usage endpoint asked us to wait (429).", "", wait or timedelta(0))
     if _is_challenge(response):
         raise ChallengeError(
             "Cloudflare answered with a browser check instead of the usage.",
-            "Another network may help; " + _STAYS,
+            "Another network may help.",
         )
     if status == 401:
         raise UnauthorizedError(f"The server refused the token from {where} (401).", "Run `claude` and log in again.")
@@ -186,10 +185,10 @@ def _check_status(response: httpx.Response, where: str, now: datetime) -> None:
             "Unset CLAUDE_CODE_OAUTH_TOKEN, run `claude` and log in.",
         )
     if wait:
-        raise RateLimitedError(f"The server asked us to wait ({status}).", _STAYS, wait)
+        raise RateLimitedError(f"The server asked us to wait ({status}).", "", wait)
     if status >= 500:
-        raise ServerError(f"The server has trouble of its own ({status}).", _STAYS)
-    raise ServerError(f"The server answered with status {status}, which is not a usage answer.", _STAYS)
+        raise ServerError(f"The server has trouble of its own ({status}).")
+    raise ServerError(f"The server answered with status {status}, which is not a usage answer.")
 
 
 def _is_challenge(response: httpx.Response) -> bool:
@@ -204,7 +203,7 @@ def _json(response: httpx.Response) -> Any:
         return json.loads(response.content)
     except (ValueError, RecursionError):
         if _is_challenge(response):
-            raise ChallengeError("Cloudflare answered with a browser check.", _STAYS) from None
+            raise ChallengeError("Cloudflare answered with a browser check.") from None
         raise NotJsonError(
             "The answer is not JSON.",
             "A proxy or a login page may stand between; run `claude-meter-tui doctor`.",
@@ -240,7 +239,7 @@ def _http_date(value: str) -> datetime | None:
 
 
 def _timed_out(host: str) -> MeterError:
-    return TimedOutError(f"{host} did not answer in time.", _STAYS)
+    return TimedOutError(f"{host} did not answer in time.")
 
 
 def _no_answer(error: httpx.HTTPError, host: str) -> MeterError:
@@ -256,8 +255,8 @@ def _no_answer(error: httpx.HTTPError, host: str) -> MeterError:
             "A proxy may replace certificates: set SSL_CERT_FILE to its root.",
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return NameNotFoundError(f"The name {host} was not found (DNS).", f"Is this machine online? {_STAYS}")
-    return UnreachableError(f"{host} could not be reached.", f"Is this machine online? {_STAYS}")
+        return NameNotFoundError(f"The name {host} was not found (DNS).", "Is this machine online?")
+    return UnreachableError(f"{host} could not be reached.", "Is this machine online?")
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -1,0 +1,237 @@
+"""The installed script in a real tmux pane: what a person sees, types, resizes and leaves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SCRIPT, log_in, payload, run_script
+
+from claude_meter_tui.clock import SystemClock
+from claude_meter_tui.demo.server import DemoServer, Reply
+
+TMUX = shutil.which("tmux")
+if TMUX is None and os.environ.get("CI") != "true":
+    pytest.skip("tmux is not installed", allow_module_level=True)
+
+
+class Pane:
+    """A shell in a tmux pane, in the test's scratch environment."""
+
+    def __init__(self, name: str, env: dict[str, str]) -> None:
+        assert TMUX, "tmux is needed"
+        self._base = [TMUX, "-L", f"meter-test-{os.getpid()}-{name}", "-f", "/dev/null"]
+        kept = {key: value for key, value in os.environ.items() if key not in ("TMUX", "TMUX_PANE")}
+        whole = {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PS1": "$ ", "ENV": "", **env}
+        self._tmux("new-session", "-d", "-x", "120", "-y", "36", "sh", env=whole)
+
+    def _tmux(self, *arguments: str, env: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            [*self._base, *arguments], env=env, check=True, capture_output=True, text=True, timeout=30
+        )
+        return done.stdout
+
+    def type(self, *keys: str) -> None:
+        self._tmux("send-keys", *keys)
+
+    def text(self, *flags: str) -> str:
+        joined = self._tmux("capture-pane", "-p", "-J", *flags)
+        return "\n".join(line.rstrip() for line in joined.splitlines())
+
+    def ask(self, what: str) -> str:
+        return self._tmux("display-message", "-p", what).strip()
+
+    def resize(self, width: int, height: int) -> None:
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def wait(self, until: Callable[[str], bool], seconds: float = 20) -> str:
+        end = time.monotonic() + seconds
+        while not until(shown := self.text()):
+            assert time.monotonic() < end, shown
+            time.sleep(0.05)
+        return shown
+
+    def run(self, *arguments: str, term: str = "xterm-256color") -> None:
+        # tmux sets TERM in its panes; the one a user's terminal has is set for the command.
+        self.type(f"TERM={term} {SCRIPT} {' '.join(arguments)}; echo left with $?", "Enter")
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+
+@pytest.fixture
+def live(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoServer]:
+    """Somebody logged in, and a server that sends the newest body shape."""
+    log_in(scratch_home / "claude")
+    with DemoServer(clock=SystemClock(), scenario="limits") as server:
+        monkeypatch.setenv("CLAUDE_METER_API_URL", server.url)
+        yield server
+
+
+@pytest.fixture
+def open_pane(request: pytest.FixtureRequest) -> Iterator[Callable[..., Pane]]:
+    panes: list[Pane] = []
+
+    def make(**env: str) -> Pane:
+        panes.append(Pane(f"{request.node.name[:20]}-{len(panes)}", env))
+        return panes[-1]
+
+    yield make
+    for pane in panes:
+        pane.close()
+
+
+def assert_terminal_restored(pane: Pane) -> None:
+    assert pane.ask("#{alternate_on} #{cursor_flag} #{mouse_any_flag}") == "0 1 0"
+    pane.type("echo still $((40 + 2))", "Enter")
+    pane.wait(lambda shown: "still 42" in shown)
+
+
+def test_it_reads_shows_resizes_and_quits(live: DemoServer, open_pane: Callable[..., Pane]) -> None:
+    pane = open_pane()
+    pane.run()
+    shown = pane.wait(lambda shown: "● live" in shown and "Fable" in shown)
+    for word in ("demo@example.com", "Max 20x", "next stop", "5-hour", "7-day", "EUR", "asks again", "read just now"):
+        assert word in shown
+    assert live.asked("/api/oauth/usage") == 1
+    for width, height in ((80, 24), (40, 10), (24, 4), (200, 60), (120, 36)):
+        pane.resize(width, height)
+        shown = pane.wait(lambda shown, wide=width >= 60: "Fable" in shown and ("next stop" in shown) == wide)
+        assert all(len(line) <= width for line in shown.splitlines())
+    pane.type("Enter")
+    pane.wait(lambda shown: ("even pace" in shown and "weekly_scoped" not in shown) or "five_hour" in shown)
+    pane.type("Escape")
+    pane.wait(lambda shown: "next stop" in shown)
+    pane.type("?")
+    pane.wait(lambda shown: "How to read it" in shown)
+    pane.type("Escape")
+    pane.wait(lambda shown: "How to read it" not in shown)
+    pane.type("r")
+    pane.wait(lambda shown: "Asked just now" in shown)
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown)
+    assert_terminal_restored(pane)
+    assert live.asked("/api/oauth/usage") == 1
+
+
+@pytest.mark.parametrize("way", ["C-c", "SIGTERM", "SIGHUP"])
+def test_every_end_restores_the_terminal_and_exits_0(
+    live: DemoServer, open_pane: Callable[..., Pane], way: str
+) -> None:
+    pane = open_pane()
+    pane.run()
+    pane.wait(lambda shown: "● live" in shown)
+    if way == "C-c":
+        pane.type("C-c")
+    else:
+        shell = int(pane.ask("#{pane_pid}"))
+        child = next(
+            int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and parent(path) == shell
+        )
+        os.kill(child, getattr(__import__("signal"), way))
+    pane.wait(lambda shown: "left with 0" in shown)
+    assert_terminal_restored(pane)
+
+
+def parent(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return -1
+
+
+def test_the_stored_reading_is_there_before_any_answer(live: DemoServer, open_pane: Callable[..., Pane]) -> None:
+    run_script("once")
+    live.scenario = "hang"
+    pane = open_pane()
+    pane.run()
+    pane.wait(lambda shown: "Fable" in shown)
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown)
+
+
+def test_a_new_reading_by_another_process_is_on_the_screen_within_seconds(
+    live: DemoServer, open_pane: Callable[..., Pane], scratch_home: Path
+) -> None:
+    pane = open_pane()
+    pane.run()
+    pane.wait(lambda shown: "● live" in shown)
+    csv = scratch_home / "one.csv"
+    exported = run_script("history", "--format", "csv").stdout.splitlines()
+    last = exported[-1].split(",")
+    from datetime import UTC, datetime
+
+    last[0], last[4] = datetime.now(UTC).isoformat(), "77.0"
+    csv.write_text("\n".join([exported[0], ",".join(last)]))
+    assert run_script("history", "import", str(csv)).returncode == 0
+    pane.wait(lambda shown: "77 %" in shown, seconds=6)
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown)
+
+
+def test_first_use_shows_what_was_looked_for_and_a_login_is_noticed(
+    live: DemoServer, open_pane: Callable[..., Pane], scratch_home: Path
+) -> None:
+    (scratch_home / "claude" / ".credentials.json").unlink()
+    pane = open_pane()
+    pane.run()
+    shown = pane.wait(lambda shown: "Looked for" in shown)
+    assert "~/claude/.credentials.json: not there" in shown and "simulated account" in shown
+    log_in(scratch_home / "claude")
+    pane.wait(lambda shown: "● live" in shown and "Fable" in shown)
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown)
+
+
+def test_the_demo_from_the_setup_screen_and_from_the_flag(open_pane: Callable[..., Pane], scratch_home: Path) -> None:
+    pane = open_pane(CLAUDE_METER_API_URL="http://127.0.0.1:9")
+    pane.run()
+    pane.wait(lambda shown: "Looked for" in shown)
+    pane.type("d")
+    shown = pane.wait(lambda shown: "DEMO" in shown and "● live" in shown)
+    assert "demo@example.com" in shown and "7-day Opus" in shown
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown)
+    pane.run("--demo", "--theme", "light")
+    pane.wait(lambda shown: "DEMO" in shown and "● live" in shown)
+    pane.type("q")
+    pane.wait(lambda shown: shown.count("left with 0") == 2)
+    assert_terminal_restored(pane)
+    assert (scratch_home / "state" / "demo" / "meter.sqlite3").exists()
+    assert run_script("status").returncode == 4  # nothing simulated reached the real store
+
+
+def test_without_colour_no_colour_is_sent(live: DemoServer, open_pane: Callable[..., Pane]) -> None:
+    live.replies["/api/oauth/usage"] = Reply.json(payload("max-named-windows.json"))
+    pane = open_pane(NO_COLOR="1")
+    pane.run()
+    pane.wait(lambda shown: "● live" in shown)
+    codes = {code for part in pane.text("-e").split("\x1b[")[1:] for code in part.partition("m")[0].split(";")}
+    assert codes <= {"", "0", "1", "2", "3", "4", "7", "22", "23", "24", "27", "39", "49"}, codes
+
+
+def test_sixteen_colours_and_ascii(live: DemoServer, open_pane: Callable[..., Pane]) -> None:
+    pane = open_pane(COLORTERM="")
+    pane.run("--ascii", "--theme", "dark", term="xterm-16color")
+    shown = pane.wait(lambda shown: "* live" in shown and "Fable" in shown)
+    assert shown.isascii()
+    codes = {code for part in pane.text("-e").split("\x1b[")[1:] for code in part.partition("m")[0].split(";")}
+    assert "38" not in codes and "48" not in codes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["--theme", "terminal"], "cannot be used"), (["--demo"], "cannot be used")]
+)
+def test_a_store_that_cannot_be_made_is_one_line(
+    open_pane: Callable[..., Pane], scratch_home: Path, arguments: list[str], words: str
+) -> None:
+    (scratch_home / "file").write_text("")
+    pane = open_pane(CLAUDE_METER_STATE_DIR=str(scratch_home / "file" / "state"))
+    pane.run(*arguments)
+    shown = pane.wait(lambda shown: "left with 4" in shown and words in shown)
+    assert "Traceback" not in shown
