@@ -46,7 +46,12 @@ def test_once_as_json_is_the_contract(live: DemoServer) -> None:
             *("model", "surface", "severity", "is_active", "estimate"),
         }
         assert window["resets_at"].endswith("Z") and window["estimate"] is None
-    assert {window["key"] for window in answer["windows"]} == {"five_hour", "seven_day", "weekly_scoped:fable"}
+    assert {window["key"] for window in answer["windows"]} == {
+        "five_hour",
+        "seven_day",
+        "weekly_scoped:fable",
+        "weekly_scoped:sonnet",
+    }
     assert set(answer["extra_usage"]) == {"enabled", "used", "limit", "utilization"}
     assert answer["extra_usage"]["limit"] == {"amount": "40.00", "currency": "EUR"}
     assert json.loads(run_script("status", "--format", "json").stdout).keys() == answer.keys()
@@ -137,7 +142,7 @@ def test_history_goes_out_and_comes_back_exactly(live: DemoServer, scratch_home:
     run_script("once")
     exported = run_script("history", "--format", "csv").stdout
     assert exported.splitlines()[0] == "observed_at,source,account,window,utilization,resets_at"
-    assert len(exported.splitlines()) == 4
+    assert len(exported.splitlines()) == 5
     file = scratch_home / "history.csv"
     file.write_text(exported)
     elsewhere = {"CLAUDE_METER_STATE_DIR": str(scratch_home / "elsewhere")}
@@ -174,7 +179,7 @@ def test_a_csv_that_is_not_ours_adds_nothing(scratch_home: Path, text: str) -> N
 
 def test_doctor_says_what_works_and_asks_once(live: DemoServer) -> None:
     done = run_script("doctor")
-    assert done.returncode == 0 and "answered with 3 windows" in done.stdout and "logged in" in done.stdout
+    assert done.returncode == 0 and "answered with 4 windows" in done.stdout and "logged in" in done.stdout
     assert live.asked("/api/oauth/usage") == 1
     findings = json.loads(run_script("doctor", "--json").stdout)["findings"]
     assert live.asked("/api/oauth/usage") == 1

@@ -278,6 +278,10 @@ async def test_ascii_mode_is_ascii_in_every_state(bench: Bench, scratch_home: Pa
 async def test_levels_differ_in_every_theme_and_have_a_sign_besides(bench: Bench, theme: str) -> None:
     await bench.poller.beat()
     async with shown(bench, theme=theme) as pilot:
+        expected = next(known for known in THEMES if known.name == theme)
+        background = pilot.app.screen.styles.background
+        assert background.ansi is not None if expected.ansi else background.hex == expected.background
+        assert pilot.app.current_theme.dark is expected.dark
         colours = {}
         for gauge in pilot.app.screen.query(Gauge):
             strip = gauge.render_line(0)

@@ -54,20 +54,20 @@ def serve(port: int, scenario: str, transcripts: str | None) -> int:
     return 0
 
 
-def seed_history(store: Store, now: datetime) -> None:
+def seed_history(store: Store, now: datetime, shape: str = "named") -> None:
     """A week of the simulated account's readings up to `now`, so that its charts have something to show."""
     newest = store.newest()
     since = now - timedelta(days=7)
     if newest is not None:
         since = max(since, datetime.fromisoformat(newest["observed_at"]) + _HISTORY_STEP)
-    store.save_all(_past_readings(since, now))
+    store.save_all(_past_readings(since, now, shape))
 
 
-def _past_readings(since: datetime, now: datetime) -> Iterator[ReadingDocument]:
+def _past_readings(since: datetime, now: datetime, shape: str) -> Iterator[ReadingDocument]:
     whose = Account(email=account.EMAIL, organization_uuid=account.ORGANIZATION, plan="Max 20x")
     moment = since
     while moment < now - _HISTORY_STEP:
-        reading = read_usage(account.usage(moment), observed_at=moment, source="demo", account=whose)
+        reading = read_usage(account.usage(moment, shape), observed_at=moment, source="demo", account=whose)
         yield reading.document()
         moment += _HISTORY_STEP
 

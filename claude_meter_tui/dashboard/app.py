@@ -109,11 +109,20 @@ class MeterApp(App[str]):
         self._history_of: tuple[str | None, int, int] | None = None
         for known in THEMES:
             self.register_theme(known)
-        # Not by assignment: that would parse every style once more before the first paint.
-        self.set_reactive(App.theme, "terminal" if no_color else theme)
+        self._begin_with("terminal" if no_color else theme)
         first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only)
         self.set_reactive(MeterApp.view, first)
         poller.publish = self._show_state
+
+    def _begin_with(self, theme: str) -> None:
+        """Set the first theme. Not by assignment: that parses every style once more before the first paint."""
+        chosen = next(known for known in THEMES if known.name == theme)
+        if chosen.ansi:
+            self.theme = theme  # its colours need another output filter, which only an assignment makes
+            return
+        self.set_reactive(App.theme, theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.update_classes({"-dark-mode": chosen.dark, "-light-mode": not chosen.dark}, update=False)
 
     # --- running ---------------------------------------------------------------------------------------------------
 

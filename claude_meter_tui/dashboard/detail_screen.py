@@ -61,7 +61,7 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
     if pace is not None:
         ahead = window.utilization - pace * 100
         word = "ahead" if ahead >= 0 else "behind"
-        found.append(("even pace", f"{pace * 100:.0f} % of its span passed, {abs(ahead):.0f} points {word}"))
+        found.append(("even pace", f"{pace * 100:.0f} % of its span, {abs(ahead):.0f} points {word}"))
     reading = view.state.reading
     if reading is not None:
         age = standing.age((now - reading.observed_at).total_seconds())

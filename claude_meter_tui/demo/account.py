@@ -84,6 +84,7 @@ def usage(now: datetime, shape: str = "named") -> dict[str, Any]:
             _limit("session", "session", *figures["five_hour"], None),
             _limit("weekly_all", "weekly", *figures["seven_day"], None),
             _limit("weekly_scoped", "weekly", *figures["seven_day_opus"], "Fable"),
+            _limit("weekly_scoped", "weekly", *figures["seven_day_sonnet"], "Sonnet"),
         ],
         "extra_usage": None,
         "spend": {
@@ -161,7 +162,7 @@ def _limit(kind: str, group: str, percent: float, resets_at: datetime, model: st
         "severity": grades[bisect_right([75, 90], percent)],
         "resets_at": (resets_at + timedelta(microseconds=120034)).isoformat(),
         "scope": {"model": {"id": None, "display_name": model}, "surface": None} if model else None,
-        "is_active": model is not None,
+        "is_active": model == "Fable",
     }
 
 
