@@ -75,6 +75,7 @@ class Poller:
         self._credential_trouble: Trouble | None = None
         self._looked_at = clock.now()
         self._account_id: int | None = None
+        self._store_failed = False
         self.publish = publish
         self.state = MeterState(demo=demo, skew=_stored_skew(store), notice=_set_aside_notice(store))
         if (document := self._newest()) is not None:
@@ -93,15 +94,26 @@ class Poller:
         try:
             source = await self._opened()
             self._notice_store(source)
+            if self._store_failed:
+                self._store_failed = False
+                self.dismiss()
             if await self._credential_works(source) and not self.state.paused and self._due() <= self._clock.now():
                 await self.ask(by_key=False)
         except StoreError as error:
-            self._update(notice=error.one_line())
+            self._store_trouble(error)
         except MeterError:
             pass  # the state says it already
         except sqlite3.Error as error:
-            self._update(notice=_store_error(error).one_line())
+            self._store_trouble(_store_error(error))
         self._refresh()
+
+    def _store_trouble(self, error: StoreError) -> None:
+        self._store_failed = True
+        self._update(notice=error.one_line())
+
+    def dismiss(self) -> None:
+        """Take a notice off the screen."""
+        self._update(notice="")
 
     def pause(self) -> None:
         """Stop or resume asking; what arrives by itself is still shown."""
@@ -126,7 +138,7 @@ class Poller:
         source = await self._opened()
         self._notice_store(source)
         try:
-            fingerprint = await asyncio.to_thread(source.fingerprint, now)
+            await asyncio.to_thread(source.fingerprint, now)
         except CredentialError as error:
             self._no_credential(error, source)
             raise
@@ -136,20 +148,20 @@ class Poller:
             raise self._too_soon(held, now)
         self._update(asking=True)
         try:
-            return await self._ask(source, fingerprint, now)
+            return await self._ask(source, now)
         finally:
             self._load_gate(source)
             self._update(asking=False)
             self._refresh()
 
-    async def _ask(self, source: Source, fingerprint: str, now: datetime) -> Reading:
+    async def _ask(self, source: Source, now: datetime) -> Reading:
         from claude_meter_tui.windows import Account
 
         try:
             answer = await source.usage(now)
-            account_id = self._store.account_of(fingerprint)
+            account_id = self._store.account_of(answer.fingerprint)
             if account_id is None:
-                account_id = await self._learn_account(source, fingerprint, now)
+                account_id = await self._learn_account(source, answer.fingerprint, now)
         except MeterError as error:
             self._failed(source, error)
             raise

@@ -67,7 +67,12 @@ def test_once_too_soon_gives_the_stored_reading_as_stale_and_exits_0(live: DemoS
 
 @pytest.mark.parametrize(
     ("scenario", "code", "words"),
-    [("rate-limited", 4, "wait"), ("unauthorized", 3, "401"), ("server-error", 4, "500"), ("not-json", 4, "JSON")],
+    [
+        ("rate-limited", 4, "Ask again at"),
+        ("unauthorized", 3, "401"),
+        ("server-error", 4, "again at"),
+        ("not-json", 4, "JSON"),
+    ],
 )
 def test_a_failure_with_nothing_stored_is_one_line_and_its_code(
     live: DemoServer, scenario: str, code: int, words: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_it_reads_shows_resizes_and_quits(live: DemoServer, open_pane: Callable[
     shown = pane.wait(lambda shown: "● live" in shown and "Fable" in shown)
     for word in ("demo@example.com", "Max 20x", "next stop", "5-hour", "7-day", "EUR", "asks again", "read just now"):
         assert word in shown
-    assert live.asked("/api/oauth/usage") == 1
+    assert live.asked("/api/oauth/usage") == 1 and "sk-ant" not in shown
     for width, height in ((80, 24), (40, 10), (24, 4), (200, 60), (120, 36)):
         pane.resize(width, height)
         shown = pane.wait(lambda shown, wide=width >= 60: "Fable" in shown and ("next stop" in shown) == wide)
@@ -222,6 +223,26 @@ def test_sixteen_colours_and_ascii(live: DemoServer, open_pane: Callable[..., Pa
     assert shown.isascii()
     codes = {code for part in pane.text("-e").split("\x1b[")[1:] for code in part.partition("m")[0].split(";")}
     assert "38" not in codes and "48" not in codes
+
+
+def test_a_name_that_hangs_in_its_look_up_does_not_hold_the_terminal(
+    scratch_home: Path, open_pane: Callable[..., Pane]
+) -> None:
+    log_in(scratch_home / "claude")
+    hanging = scratch_home / "hanging.py"
+    hanging.write_text(
+        "import socket, sys, time\n"
+        "socket.getaddrinfo = lambda *_, **__: time.sleep(60)\n"
+        "from claude_meter_tui.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    pane = open_pane(CLAUDE_METER_API_URL="https://slow.invalid")
+    pane.type(f"{sys.executable} {hanging}; echo left with $?", "Enter")
+    pane.wait(lambda shown: "asking now" in shown)
+    time.sleep(0.5)
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown, seconds=5)
+    assert_terminal_restored(pane)
 
 
 @pytest.mark.parametrize(

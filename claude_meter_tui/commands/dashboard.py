@@ -6,6 +6,7 @@ import gc
 import os
 import sqlite3
 import sys
+import threading
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,17 @@ def run(env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bo
                 configured = _start_demo(configured, stack)
             wants_demo = _show(configured, env, stack) == "demo"
         if not wants_demo or demo:
+            _leave_hanging_threads()
             return 0
         demo = True
+
+
+def _leave_hanging_threads() -> None:
+    """End at once if a look-up still hangs in a thread: the interpreter would wait for it, the user should not."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str | None:

@@ -11,11 +11,13 @@ from claude_meter_tui import report, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import MeterError, StoreError
 from claude_meter_tui.poller import Poller
+from claude_meter_tui.standing import clock_time
 from claude_meter_tui.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_meter_tui.clock import Clock
     from claude_meter_tui.sources import Source
 
 
@@ -42,6 +44,7 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
             failure = None
         except MeterError as error:
             failure = error
+            failure.hint = failure.hint or _when_again(poller, clock)
         reading = poller.state.reading
     if failure is not None:
         if reading is None:
@@ -56,3 +59,8 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
     else:
         print(report.table(document, now, stale=failure is not None))
     return 0
+
+
+def _when_again(poller: Poller, clock: Clock) -> str:
+    at = poller.state.next_ask
+    return "" if at is None else f"Ask again at {clock_time(at, clock.now(), up=True)}."

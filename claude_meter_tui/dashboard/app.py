@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, ClassVar
@@ -145,6 +146,7 @@ class MeterApp(App[str]):
     def on_mount(self) -> None:
         """Paint first; then ask, look into the history, and keep time."""
         self._end_on_signals()
+        self._never_wait_for_threads()
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
@@ -156,6 +158,15 @@ class MeterApp(App[str]):
         self._load_history()
         self._tick()
         self.run_worker(self._poller.run(), name="poller", exclusive=True)
+
+    def _never_wait_for_threads(self) -> None:
+        """A look-up of a name may hang for half a minute in a thread; leaving must not wait for it."""
+
+        class Unwaited(ThreadPoolExecutor):
+            def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+                super().shutdown(wait=False, cancel_futures=True)
+
+        asyncio.get_running_loop().set_default_executor(Unwaited(max_workers=4))
 
     def _end_on_signals(self) -> None:
         """A closed pane or a kill ends the app as q does: the terminal is restored, the exit code is 0."""
@@ -259,9 +270,11 @@ class MeterApp(App[str]):
         self.push_screen(screen)
 
     async def action_back(self) -> None:
-        """Close what is open above the main screen."""
+        """Close what is open above the main screen; on it, take a notice away."""
         if len(self.screen_stack) > 1:
             await self.pop_screen()
+        else:
+            self._poller.dismiss()
 
     def action_help(self) -> None:
         """Open the help."""

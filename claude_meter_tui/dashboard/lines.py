@@ -110,7 +110,7 @@ def notice_words(view: View) -> tuple[str, str]:
     if trouble is not None and trouble.phase is not Phase.SETUP:
         return trouble.sentence, " ".join(filter(None, (trouble.hint, _what_follows(view))))
     if view.state.notice:
-        return view.state.notice, ""
+        return view.state.notice, "esc takes this away."
     if view.phase is Phase.STALE:
         hint = "p goes on asking." if view.state.paused else "r asks now."
         return "The last reading is old: use since then is not in these figures.", hint

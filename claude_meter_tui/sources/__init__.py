@@ -21,11 +21,13 @@ class Looked(NamedTuple):
 class Answer(NamedTuple):
     """What asking gave.
 
-    `reading` is without its account until the poller knows it; `skew` is how far the server's clock is ahead of ours.
+    `reading` is without its account until the poller knows it; `skew` is how far the server's clock is ahead of ours;
+    `fingerprint` is that of the credential that was really sent, should it have changed a moment before.
     """
 
     reading: Reading
     skew: timedelta
+    fingerprint: str
 
 
 class Source(Protocol):

@@ -99,10 +99,10 @@ class OAuthSource:
             UnreachableError: no answer, or 5xx.
             NotJsonError, NotUsageError, ChallengeError: an answer that is no reading.
         """
-        response = await self._get("/api/oauth/usage", now)
+        response, fingerprint = await self._get("/api/oauth/usage", now)
         skew = _skew(response.headers.get("date"), now)
         reading = read_usage(_json(response), observed_at=now + skew, source=self.name)
-        return Answer(reading, skew)
+        return Answer(reading, skew, fingerprint)
 
     async def account(self, now: datetime) -> Account:
         """GET /api/oauth/profile → whose the token is.
@@ -110,7 +110,8 @@ class OAuthSource:
         Raises:
             MeterError: as for `usage`.
         """
-        body = _json(await self._get("/api/oauth/profile", now))
+        response, _ = await self._get("/api/oauth/profile", now)
+        body = _json(response)
         person, organization = (
             part if isinstance(part, dict) else {}
             for part in ((body.get("account"), body.get("organization")) if isinstance(body, dict) else ({}, {}))
@@ -121,7 +122,7 @@ class OAuthSource:
             plan=plan_name(organization.get("rate_limit_tier"), organization.get("organization_type")),
         )
 
-    async def _get(self, path: str, now: datetime) -> httpx.Response:
+    async def _get(self, path: str, now: datetime) -> tuple[httpx.Response, str]:
         credential = (await asyncio.to_thread(self._finder.find)).checked(now)
         headers = {
             "Authorization": f"Bearer {credential.token.reveal()}",
@@ -149,7 +150,7 @@ class OAuthSource:
         except httpx.HTTPError as error:
             raise _no_answer(error, host) from None
         _check_status(response, credential.where, now)
-        return response
+        return response, credential.fingerprint
 
 
 async def _read_bounded(response: httpx.Response) -> None:
