@@ -103,6 +103,9 @@ def _noted_theme(store: Store) -> str:
 
 
 def _start_demo(configured: Settings, stack: ExitStack) -> Settings:
+    from claude_meter_tui.commands.demo import write_transcripts_once
     from claude_meter_tui.demo.server import DemoServer
 
-    return configured.for_demo(stack.enter_context(DemoServer()).url)
+    demo = configured.for_demo(stack.enter_context(DemoServer()).url)
+    write_transcripts_once(demo.state_dir / "claude", SystemClock().now())
+    return demo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,13 @@ def seed_history(store: Store, now: datetime, shape: str = "named") -> None:
     if newest is not None:
         since = max(since, datetime.fromisoformat(newest["observed_at"]) + _HISTORY_STEP)
     store.save_all(_past_readings(since, now, shape))
+
+
+def write_transcripts_once(folder: Path, now: datetime) -> None:
+    """What the simulated person's Claude Code wrote, unless it is there; a full disk costs only this."""
+    if not (folder / "projects").exists():
+        with suppress(OSError):
+            write_tree(folder, now)
 
 
 def _past_readings(since: datetime, now: datetime, shape: str) -> Iterator[ReadingDocument]:
