@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,8 @@ class Pane:
         self.type(f"TERM={term} {SCRIPT} {' '.join(arguments)}; echo left with $?", "Enter")
 
     def close(self) -> None:
-        self._tmux("kill-server")
+        with suppress(subprocess.CalledProcessError):  # it was closed already
+            self._tmux("kill-server")
 
 
 @pytest.fixture
@@ -130,13 +133,27 @@ def test_every_end_restores_the_terminal_and_exits_0(
     if way == "C-c":
         pane.type("C-c")
     else:
-        shell = int(pane.ask("#{pane_pid}"))
-        child = next(
-            int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and parent(path) == shell
-        )
-        os.kill(child, getattr(__import__("signal"), way))
+        os.kill(int(meter_in(pane).name), getattr(signal, way))
     pane.wait(lambda shown: "left with 0" in shown)
     assert_terminal_restored(pane)
+
+
+def test_when_its_pane_is_closed_it_is_gone(live: DemoServer, open_pane: Callable[..., Pane]) -> None:
+    pane = open_pane()
+    pane.run()
+    pane.wait(lambda shown: "● live" in shown)
+    process = meter_in(pane)
+    pane.close()
+    end = time.monotonic() + 10
+    while process.exists():
+        assert time.monotonic() < end, "it runs on without a terminal"
+        time.sleep(0.1)
+
+
+def meter_in(pane: Pane) -> Path:
+    """The process the pane's shell runs."""
+    shell = int(pane.ask("#{pane_pid}"))
+    return next(path for path in Path("/proc").iterdir() if path.name.isdigit() and parent(path) == shell)
 
 
 def parent(process: Path) -> int:

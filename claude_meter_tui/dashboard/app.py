@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from shutil import get_terminal_size
@@ -39,6 +41,7 @@ _LONG_HISTORY = 4
 # A timer that fires a hair early would see the old text once more.
 _TICK_MARGIN = 0.03
 _SLOWEST_TICK = 60.0
+_LEAVE_SECONDS = 2.0
 
 
 class MeterApp(App[str]):
@@ -173,7 +176,14 @@ class MeterApp(App[str]):
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), self.exit)
+                loop.add_signal_handler(getattr(signal, name), self._end_soon)
+
+    def _end_soon(self) -> None:
+        """Leave in order; but where the terminal is gone Textual waits for ever to write to it, so not for long."""
+        deadline = threading.Timer(_LEAVE_SECONDS, os._exit, (0,))
+        deadline.daemon = True
+        deadline.start()
+        self.exit()
 
     def _show_state(self, state: MeterState) -> None:
         if self.view is not None:
