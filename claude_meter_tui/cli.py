@@ -64,6 +64,14 @@ def _parser() -> argparse.ArgumentParser:
     status = _add(commands, "status", _status, "the newest stored reading, for a status bar; no network")
     status.add_argument("-f", "--format", choices=tuple(report.STYLES), default="plain", help="(default: plain)")
 
+    local = _add(commands, "local", _local, "token sums from Claude Code's transcripts on this machine; no network")
+    local.add_argument("--since", metavar="T", help="count from this time on (ISO-8601)")
+    local.add_argument("--until", metavar="T", help="count up to, not including, this time")
+    local.add_argument("--at", metavar="T", help="as it was known then: nothing written from then on")
+    local.add_argument("--by", choices=("total", "model", "day", "session", "project"), default="total")
+    local.add_argument("--timezone", default="UTC", metavar="ZONE", help="whose days, and times without offset (UTC)")
+    local.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
+
     history = _add(commands, "history", _history, "stored readings")
     history.add_argument("--window", metavar="KEY", help="only this window, for example five_hour")
     history.add_argument("--since", metavar="T", help="from this time on (ISO-8601; a time without offset is local)")
@@ -119,6 +127,20 @@ def _status(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import status
 
     return status.run(parsed.format)
+
+
+def _local(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import local
+
+    return local.run(
+        os.environ,
+        since=parsed.since,
+        until=parsed.until,
+        at=parsed.at,
+        by=parsed.by,
+        timezone=parsed.timezone,
+        as_json=parsed.json,
+    )
 
 
 def _history(parsed: argparse.Namespace) -> int:

@@ -67,6 +67,13 @@ def credential_dirs(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(listed) or (os.path.join(home(env), ".claude"),)  # noqa: PTH118
 
 
+def transcript_roots(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Folders whose `projects` hold Claude Code's transcripts (FACTS §5)."""
+    if env.get("CLAUDE_CONFIG_DIR", "").strip(" ,"):
+        return credential_dirs(env)
+    return (os.path.join(home(env), ".config", "claude"), os.path.join(home(env), ".claude"))  # noqa: PTH118
+
+
 def tilde(path: str, env: Mapping[str, str]) -> str:
     """A path as shown to a person: the home folder as `~`."""
     base = home(env).rstrip("/\\")

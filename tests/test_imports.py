@@ -40,7 +40,7 @@ def test_commands_that_do_not_show_the_screen_do_not_import_it() -> None:
 LAYERS = (
     {"", "errors", "secret", "paths", "documents", "clock", "schema", "standing", "report"},
     {"windows", "store"},
-    {"payload", "gate", "stored"},
+    {"payload", "gate", "stored", "transcripts"},
     {"settings", "config_file"},
     {"sources", "state"},
     {"poller", "demo"},

@@ -1,0 +1,143 @@
+"""`local`: token sums from the transcripts on this machine, as local counters count them. No network, no credential."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import pendulum
+
+from claude_meter_tui import paths, report, standing
+from claude_meter_tui.errors import BadUsageError
+from claude_meter_tui.transcripts.counting import Counting
+from claude_meter_tui.transcripts.roots import transcript_files
+from claude_meter_tui.transcripts.rows import turns_in
+from claude_meter_tui.transcripts.sums import TokenSum, sum_by
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, tzinfo
+
+_UNREAD_NAMED = 3
+
+
+def run(
+    env: Mapping[str, str],
+    *,
+    since: str | None,
+    until: str | None,
+    at: str | None,
+    by: str,
+    timezone: str,
+    as_json: bool,
+) -> int:
+    """Read every transcript, print the sums.
+
+    Raises:
+        BadUsageError: a time or a timezone that is none.
+    """
+    zone = _zone(timezone)
+    start = _moment("--since", since, zone)
+    end = min(filter(None, (_moment("--until", until, zone), _moment("--at", at, zone))), default=None)
+    counting, files = _count(env)
+    whole, parts = sum_by(counting.turns(), by, since=_millis(start), until=_millis(end), zone=zone)
+    if as_json:
+        shown = {
+            "schema": report.SCHEMA,
+            "since": standing.iso_utc(start) if start else None,
+            "until": standing.iso_utc(end) if end else None,
+            "files": files,
+            **whole.as_dict(),
+            "by": [{"key": key, **part.as_dict()} for key, part in _ordered(parts, by)],
+        }
+        print(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        _print_table(whole, _ordered(parts, by), by, files)
+    return 0
+
+
+def _count(env: Mapping[str, str]) -> tuple[Counting, int]:
+    counting, files, unread = Counting(), 0, list[str]()
+    for file in transcript_files(paths.transcript_roots(env)):
+        try:
+            counting.add(turns_in(file))
+            files += 1
+        except OSError:  # deleted or closed to us since it was listed
+            unread.append(paths.tilde(file.path, env))
+    if unread:
+        named = ", ".join(unread[:_UNREAD_NAMED]) + (" …" if len(unread) > _UNREAD_NAMED else "")
+        print(
+            f"claude-meter-tui: {len(unread)} transcripts cannot be read and are not counted: {named}", file=sys.stderr
+        )
+    return counting, files
+
+
+def _ordered(parts: dict[str, TokenSum], by: str) -> list[tuple[str, TokenSum]]:
+    """Days in their order, everything else by size."""
+    if by == "day":
+        return sorted(parts.items())
+    return sorted(parts.items(), key=lambda part: (-part[1].total_tokens, part[0]))
+
+
+def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, files: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not files:
+        print("No transcripts of Claude Code here.")
+        return
+    console = Console()
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+        show_footer=bool(parts),
+        footer_style="bold",
+    )
+    table.add_column(
+        "" if by == "total" else by,
+        footer="total",
+        no_wrap=True,
+        overflow="ellipsis",
+        max_width=max(12, console.width - 50),
+    )
+    figures = ("turns", "input", "output", "cache w", "cache r", "total")
+    for name, total in zip(figures, whole.as_dict().values(), strict=True):
+        table.add_column(name, footer=short(total), justify="right", no_wrap=True, min_width=7)
+    for key, part in parts or [("total", whole)]:
+        table.add_row(key or "–", *(short(value) for value in part.as_dict().values()))
+    console.print(table)
+
+
+def short(count: int) -> str:
+    """`950`, `12.3 k`, `2.1 M`: four figures at the most."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            value = count / size
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+    return str(count)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return pendulum.timezone(name)
+    except (ValueError, KeyError, OSError):
+        raise BadUsageError(f"There is no timezone {name!r}.", "Write it like UTC or Europe/Vienna.") from None
+
+
+def _moment(flag: str, text: str | None, zone: tzinfo) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = pendulum.parse(text, tz=zone)
+    except (ValueError, OverflowError):
+        found = None
+    if not isinstance(found, pendulum.DateTime):
+        raise BadUsageError(f"{flag} {text!r} is not a time.", "Write it like 2026-11-23 or 2026-11-23T09:00Z.")
+    return found
+
+
+def _millis(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1000)

@@ -1,0 +1,227 @@
+"""One transcript file → the turns in it, row by row; what counts once is decided in `counting`.
+
+Search, not JSON, is the cost (FACTS §6): only lines that hold a `"usage"` key are decoded, and those by a typed decoder
+that builds nothing it does not need. A row's text can hold the marker only with its quotes escaped, so it never matches
+there; a row that holds another `usage` object (a sub-agent's result) is decoded and found to be no turn.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from claude_meter_tui.transcripts.roots import TranscriptFile
+
+_MARKER = b'"usage"'
+_CHUNK = 1 << 20
+_SYNTHETIC = "<synthetic>"
+
+
+class Turn(NamedTuple):
+    """One answer of the model, as one row of a transcript states it.
+
+    Attributes:
+        at: when, in milliseconds since 1970 UTC.
+        message_id, request_id: who the answer is; a row without a message id is always its own turn.
+        model: as sent, empty where the row names none.
+        session, project: where it was written.
+        sidechain: whether a sub-agent's or an aside's; a replay of a parent's message counts with its parent.
+        input_tokens, output_tokens, cache_read_tokens: as sent.
+        cache_write_5m_tokens, cache_write_1h_tokens: by lifetime where the row splits them; else all under 5 m.
+    """
+
+    at: int
+    message_id: str | None
+    request_id: str | None
+    model: str
+    session: str
+    project: str
+    sidechain: bool
+    input_tokens: int
+    output_tokens: int
+    cache_write_5m_tokens: int
+    cache_write_1h_tokens: int
+    cache_read_tokens: int
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """Both lifetimes together."""
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def total_tokens(self) -> int:
+        """All four kinds."""
+        return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+
+
+class _Message(msgspec.Struct):
+    id: str | None = None
+    model: str | None = None
+    usage: _Usage | None = None
+
+
+class _Progress(msgspec.Struct, rename="camel"):
+    timestamp: str | None = None
+    message: _Message | None = None
+    request_id: str | None = None
+    is_sidechain: bool | None = None
+
+
+class _Data(msgspec.Struct):
+    message: _Progress | None = None
+
+
+class _Row(msgspec.Struct, rename="camel"):
+    timestamp: str | None = None
+    session_id: str | None = None
+    request_id: str | None = None
+    is_sidechain: bool | None = None
+    message: _Message | None = None
+    data: _Data | None = None
+
+
+def turns_in(file: TranscriptFile) -> Iterator[Turn]:
+    """Every turn in a file, one for each row that states one; a malformed line costs only itself.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    decode = msgspec.json.Decoder(_Row).decode
+    for line in _marked_lines(file.path):
+        row: _Row | None
+        try:
+            row = decode(line)
+        except msgspec.DecodeError:  # ValidationError is one
+            row = _lenient(line)
+        turn = _turn(row, file) if row is not None else None
+        if turn is not None:
+            yield turn
+
+
+def _marked_lines(path: str) -> Iterator[bytes]:
+    """The lines that hold the marker; the last one also without its newline, if it is whole."""
+    with open(path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
+        tail = bytearray()
+        while chunk := source.read(_CHUNK):
+            end = chunk.rfind(b"\n") + 1
+            if not end:
+                tail += chunk
+                continue
+            whole = bytes(tail) + chunk[:end] if tail else chunk[:end]
+            tail = bytearray(chunk[end:])
+            yield from _marked(whole)
+        if tail:
+            yield from _marked(bytes(tail))
+
+
+def _marked(text: bytes) -> Iterator[bytes]:
+    at = text.find(_MARKER)
+    while at >= 0:
+        start = text.rfind(b"\n", 0, at) + 1
+        stop = text.find(b"\n", at)
+        stop = len(text) if stop < 0 else stop
+        yield text[start:stop]
+        at = text.find(_MARKER, stop)
+
+
+def _turn(row: _Row, file: TranscriptFile) -> Turn | None:
+    message, timestamp, request_id, sidechain = row.message, row.timestamp, row.request_id, row.is_sidechain
+    if (message is None or message.usage is None) and row.data is not None and row.data.message is not None:
+        # `agent_progress`: the message of a sub-agent, which usually stands in the sub-agent's own file as well.
+        progress = row.data.message
+        message, timestamp = progress.message, progress.timestamp
+        request_id, sidechain = progress.request_id, progress.is_sidechain
+    if message is None or message.usage is None or timestamp is None:
+        return None
+    at = _milliseconds(timestamp)
+    if at is None or _broken(row.session_id, request_id, message):
+        return None
+    usage = message.usage
+    counts = (
+        usage.input_tokens or 0,
+        usage.output_tokens or 0,
+        *_cache_writes(usage),
+        usage.cache_read_input_tokens or 0,
+    )
+    if min(counts) < 0 or (message.model == _SYNTHETIC and not any(counts)):
+        return None
+    return Turn(
+        at,
+        message.id,
+        request_id,
+        message.model or "",
+        row.session_id or file.session,
+        file.project,
+        bool(sidechain),
+        *counts,
+    )
+
+
+def _broken(session_id: str | None, request_id: str | None, message: _Message) -> bool:
+    """A row with an empty name is not one Claude Code wrote (the reference drops it too)."""
+    return "" in (session_id, request_id, message.id, message.model)
+
+
+def _cache_writes(usage: _Usage) -> tuple[int, int]:
+    """(5 m, 1 h): the split where there is one, else the flat field (FACTS §5)."""
+    split = usage.cache_creation
+    if split is None:
+        return usage.cache_creation_input_tokens or 0, 0
+    return split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+
+
+def _milliseconds(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _lenient(line: bytes) -> _Row | None:
+    """A row the typed decoder refused: whatever of it is not of the expected type is left out, if it is JSON at all."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    try:
+        return msgspec.convert(_kept(found, _Row), _Row)
+    except msgspec.ValidationError:
+        return None
+
+
+def _kept(value: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of `kind` in `value` whose values have the right type."""
+    if not isinstance(value, dict):
+        return {}
+    kept: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        given = value.get(field.encode_name)
+        inner = next(
+            (part for part in field.type.__args__ if isinstance(part, type) and issubclass(part, msgspec.Struct)), None
+        )
+        if inner is not None:
+            if isinstance(given, dict):
+                kept[field.encode_name] = _kept(given, inner)
+        elif given is not None and type(given) in field.type.__args__:
+            kept[field.encode_name] = given
+    return kept
