@@ -73,7 +73,26 @@ _READINGS = (
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS,)
+# One row a transcript, its turns packed (transcripts/index.py says how): written whole or not at all with how far they
+# were read. `path` is NULL for turns whose file was rewritten since; a deleted file keeps its row.
+_TRANSCRIPTS = (
+    """
+    CREATE TABLE transcripts (
+        id INTEGER PRIMARY KEY,
+        root TEXT NOT NULL,
+        path TEXT UNIQUE,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        read_to INTEGER NOT NULL,
+        tail BLOB NOT NULL,
+        turns BLOB NOT NULL,
+        loose BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

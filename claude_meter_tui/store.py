@@ -109,6 +109,11 @@ class Store:
         """A write transaction that other processes wait for; rolled back on an exception."""
         return _Transaction(self._db)
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For a module that keeps tables of its own in this file."""
+        return self._db
+
     def version(self) -> int:
         """A number that changes when another process has written (`PRAGMA data_version`)."""
         value: int = self._db.execute("PRAGMA data_version").fetchone()[0]

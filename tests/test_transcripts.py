@@ -19,8 +19,9 @@ from claude_meter_tui.commands.local import short
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.transcripts.counting import Counting
 from claude_meter_tui.transcripts.roots import TranscriptFile, transcript_files
-from claude_meter_tui.transcripts.rows import Turn, turns_in
+from claude_meter_tui.transcripts.rows import turns_in
 from claude_meter_tui.transcripts.sums import sum_by
+from claude_meter_tui.transcripts.turns import Turn
 
 Kinds = Counter[tuple[str, str, str]]  # (day, model, kind) → tokens
 
@@ -199,8 +200,8 @@ def test_cache_writes_are_split_by_lifetime(tmp_path: Path) -> None:
 TURNS = st.builds(
     Turn,
     at=st.integers(0, 5),
-    message_id=st.sampled_from(["m1", "m2", None]),
-    request_id=st.sampled_from(["r1", "r2", None]),
+    message_id=st.sampled_from([1, 2, None]),
+    request_id=st.sampled_from([1, 2, None]),
     model=st.sampled_from(["a", "b"]),
     session=st.sampled_from(["s", "t"]),
     project=st.just("p"),
@@ -228,7 +229,7 @@ def test_the_order_of_reading_makes_no_difference(turns: list[Turn], seed: int) 
 def test_any_bytes_are_read_without_an_exception(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.jsonl"
     file.write_bytes(b'{"usage":' + content + b"}\n" + content + b'"usage"\n')
-    assert list(turns_in(TranscriptFile(str(file), "p", "s"))) == []
+    assert list(turns_in(TranscriptFile("", str(file), "p", "s"))) == []
 
 
 JSON_VALUES = st.recursive(
@@ -247,7 +248,7 @@ def test_any_json_in_a_row_is_read_without_an_exception(
     second = row()
     second["message"] = {"id": value, "model": inner, "usage": {"input_tokens": value, "cache_creation": inner}}
     file.write_text("\n".join(json.dumps(each) for each in (first, second)))
-    for turn in turns_in(TranscriptFile(str(file), "p", "s")):
+    for turn in turns_in(TranscriptFile("", str(file), "p", "s")):
         assert turn.total_tokens >= 0
 
 

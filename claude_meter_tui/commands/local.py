@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-import pendulum
-
 from claude_meter_tui import paths, report, standing
-from claude_meter_tui.errors import BadUsageError
+from claude_meter_tui.errors import BadUsageError, StoreError
+from claude_meter_tui.schema import migrate
+from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts.counting import Counting
+from claude_meter_tui.transcripts.index import Index, Refreshed
 from claude_meter_tui.transcripts.roots import transcript_files
-from claude_meter_tui.transcripts.rows import turns_in
 from claude_meter_tui.transcripts.sums import TokenSum, sum_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, tzinfo
 
 _UNREAD_NAMED = 3
@@ -58,19 +61,32 @@ def run(
 
 
 def _count(env: Mapping[str, str]) -> tuple[Counting, int]:
-    counting, files, unread = Counting(), 0, list[str]()
-    for file in transcript_files(paths.transcript_roots(env)):
-        try:
-            counting.add(turns_in(file))
-            files += 1
-        except OSError:  # deleted or closed to us since it was listed
-            unread.append(paths.tilde(file.path, env))
+    roots = paths.transcript_roots(env)
+    try:
+        with Store.open(paths.store_file(paths.state_dir(env))) as store:
+            counting, refreshed = _counted(store.connection, roots)
+    except (StoreError, sqlite3.Error) as error:
+        # The sums are the same without a usable store; only nothing is kept.
+        reason = error.sentence if isinstance(error, StoreError) else f"The store cannot be written ({error})."
+        print(f"claude-meter-tui: {reason} Every transcript is read anew.", file=sys.stderr)
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+            migrate(memory)
+            counting, refreshed = _counted(memory, roots)
+    unread = [paths.tilde(path, env) for path in refreshed.unread]
     if unread:
         named = ", ".join(unread[:_UNREAD_NAMED]) + (" …" if len(unread) > _UNREAD_NAMED else "")
         print(
             f"claude-meter-tui: {len(unread)} transcripts cannot be read and are not counted: {named}", file=sys.stderr
         )
-    return counting, files
+    return counting, refreshed.files
+
+
+def _counted(connection: sqlite3.Connection, roots: Sequence[str]) -> tuple[Counting, Refreshed]:
+    index = Index(connection)
+    refreshed = index.refresh(transcript_files(roots))
+    counting = Counting()
+    counting.add(index.turns(roots))
+    return counting, refreshed
 
 
 def _ordered(parts: dict[str, TokenSum], by: str) -> list[tuple[str, TokenSum]]:
@@ -121,6 +137,10 @@ def short(count: int) -> str:
 
 
 def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    import pendulum  # 60 ms, only where asked for
+
     try:
         return pendulum.timezone(name)
     except (ValueError, KeyError, OSError):
@@ -130,8 +150,10 @@ def _zone(name: str) -> tzinfo:
 def _moment(flag: str, text: str | None, zone: tzinfo) -> datetime | None:
     if text is None:
         return None
+    import pendulum
+
     try:
-        found = pendulum.parse(text, tz=zone)
+        found = pendulum.parse(text, tz=pendulum.timezone("UTC") if zone is UTC else zone)
     except (ValueError, OverflowError):
         found = None
     if not isinstance(found, pendulum.DateTime):

@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from claude_meter_tui.transcripts.rows import Turn
+    from claude_meter_tui.transcripts.turns import Turn
 
 
 class Counting:
     """Takes turns in any order; gives the ones that count."""
 
     def __init__(self) -> None:
-        self._main: dict[tuple[str, str | None], Turn] = {}
-        self._main_ids: set[str] = set()
-        self._aside: dict[str, Turn] = {}
+        self._main: dict[tuple[int, int | None], Turn] = {}
+        self._main_ids: set[int] = set()
+        self._aside: dict[int, Turn] = {}
         self._nameless: list[Turn] = []
 
     def add(self, turns: Iterable[Turn]) -> None:
@@ -45,6 +45,16 @@ class Counting:
         yield from self._nameless
 
 
+def merged(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns with rows that say the same again left out, which changes no count: a message has one to four rows."""
+    best: dict[tuple[object, ...], Turn] = {}
+    for turn in turns:
+        key = (turn.message_id, turn.request_id, turn.sidechain) if turn.message_id is not None else (len(best),)
+        known = best.get(key)
+        best[key] = turn if known is None else _better(known, turn)
+    return list(best.values())
+
+
 def _better(one: Turn, other: Turn) -> Turn:
     """The larger total (early rows can hold a placeholder); of equals the earlier, then any fixed choice."""
     if one.total_tokens != other.total_tokens:
@@ -53,4 +63,4 @@ def _better(one: Turn, other: Turn) -> Turn:
 
 
 def _fixed(turn: Turn) -> tuple[object, ...]:
-    return (turn.at, turn.project, turn.session, turn.model, turn.request_id or "", turn[7:])
+    return (turn.at, turn.project, turn.session, turn.model, turn.request_id or 0, turn[7:])

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 
 class TranscriptFile(NamedTuple):
-    """One transcript.
+    """One transcript under `root`.
 
     `project` is its folder's name under `projects`, `session` the file's name without its ending; a sub-agent's file
     lies in a folder named by its session.
     """
 
+    root: str
     path: str
     project: str
     session: str
@@ -37,4 +38,4 @@ def transcript_files(roots: Iterable[str]) -> Iterator[TranscriptFile]:
                 if real in seen:
                     continue
                 seen.add(real)
-                yield TranscriptFile(path, parts[0], parts[1] if len(parts) > 1 else name.removesuffix(".jsonl"))
+                yield TranscriptFile(root, path, parts[0], parts[1] if len(parts) > 1 else name.removesuffix(".jsonl"))

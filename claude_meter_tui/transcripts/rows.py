@@ -9,55 +9,22 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from xxhash import xxh3_64_intdigest
+
+from claude_meter_tui.transcripts.turns import Read, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from claude_meter_tui.transcripts.roots import TranscriptFile
 
 _MARKER = b'"usage"'
 _CHUNK = 1 << 20
 _SYNTHETIC = "<synthetic>"
-
-
-class Turn(NamedTuple):
-    """One answer of the model, as one row of a transcript states it.
-
-    Attributes:
-        at: when, in milliseconds since 1970 UTC.
-        message_id, request_id: who the answer is; a row without a message id is always its own turn.
-        model: as sent, empty where the row names none.
-        session, project: where it was written.
-        sidechain: whether a sub-agent's or an aside's; a replay of a parent's message counts with its parent.
-        input_tokens, output_tokens, cache_read_tokens: as sent.
-        cache_write_5m_tokens, cache_write_1h_tokens: by lifetime where the row splits them; else all under 5 m.
-    """
-
-    at: int
-    message_id: str | None
-    request_id: str | None
-    model: str
-    session: str
-    project: str
-    sidechain: bool
-    input_tokens: int
-    output_tokens: int
-    cache_write_5m_tokens: int
-    cache_write_1h_tokens: int
-    cache_read_tokens: int
-
-    @property
-    def cache_write_tokens(self) -> int:
-        """Both lifetimes together."""
-        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
-
-    @property
-    def total_tokens(self) -> int:
-        """All four kinds."""
-        return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
+_LARGEST_COUNT = 2**32 - 1  # a thousand times the largest context; the index packs counts into 32 bits
 
 
 class _CacheCreation(msgspec.Struct):
@@ -105,21 +72,21 @@ def turns_in(file: TranscriptFile) -> Iterator[Turn]:
     Raises:
         OSError: the file cannot be read.
     """
+    read = read_on(file, 0)
+    yield from read.turns
+    yield from read.loose
+
+
+def read_on(file: TranscriptFile, offset: int) -> Read:
+    """The turns in a file from an offset on, which must be the start of a line.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     decode = msgspec.json.Decoder(_Row).decode
-    for line in _marked_lines(file.path):
-        row: _Row | None
-        try:
-            row = decode(line)
-        except msgspec.DecodeError:  # ValidationError is one
-            row = _lenient(line)
-        turn = _turn(row, file) if row is not None else None
-        if turn is not None:
-            yield turn
-
-
-def _marked_lines(path: str) -> Iterator[bytes]:
-    """The lines that hold the marker; the last one also without its newline, if it is whole."""
-    with open(path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
+    turns: list[Turn] = []
+    with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
+        source.seek(offset)
         tail = bytearray()
         while chunk := source.read(_CHUNK):
             end = chunk.rfind(b"\n") + 1
@@ -128,9 +95,23 @@ def _marked_lines(path: str) -> Iterator[bytes]:
                 continue
             whole = bytes(tail) + chunk[:end] if tail else chunk[:end]
             tail = bytearray(chunk[end:])
-            yield from _marked(whole)
-        if tail:
-            yield from _marked(bytes(tail))
+            offset += len(whole)
+            turns += _turns_of(whole, file, decode)
+    return Read(turns, _turns_of(bytes(tail), file, decode), offset)
+
+
+def _turns_of(text: bytes, file: TranscriptFile, decode: Callable[[bytes], _Row]) -> list[Turn]:
+    turns: list[Turn] = []
+    for line in _marked(text):
+        row: _Row | None
+        try:
+            row = decode(line)
+        except msgspec.DecodeError:  # ValidationError is one
+            row = _lenient(line)
+        turn = _turn(row, file) if row is not None else None
+        if turn is not None:
+            turns.append(turn)
+    return turns
 
 
 def _marked(text: bytes) -> Iterator[bytes]:
@@ -162,18 +143,22 @@ def _turn(row: _Row, file: TranscriptFile) -> Turn | None:
         *_cache_writes(usage),
         usage.cache_read_input_tokens or 0,
     )
-    if min(counts) < 0 or (message.model == _SYNTHETIC and not any(counts)):
+    if min(counts) < 0 or max(counts) > _LARGEST_COUNT or (message.model == _SYNTHETIC and not any(counts)):
         return None
     return Turn(
         at,
-        message.id,
-        request_id,
+        _hashed(message.id),
+        _hashed(request_id),
         message.model or "",
         row.session_id or file.session,
         file.project,
         bool(sidechain),
         *counts,
     )
+
+
+def _hashed(name: str | None) -> int | None:
+    return None if name is None else xxh3_64_intdigest(name.encode()) or 1  # 0 stands for None in the index
 
 
 def _broken(session_id: str | None, request_id: str | None, message: _Message) -> bool:
@@ -223,5 +208,6 @@ def _kept(value: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
             if isinstance(given, dict):
                 kept[field.encode_name] = _kept(given, inner)
         elif given is not None and type(given) in field.type.__args__:
-            kept[field.encode_name] = given
+            # A lone surrogate, which JSON can escape, is no text that could be hashed or stored.
+            kept[field.encode_name] = given.encode("utf-8", "replace").decode() if isinstance(given, str) else given
     return kept

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from claude_meter_tui.transcripts.rows import Turn
+    from claude_meter_tui.transcripts.turns import Turn
 
 GROUPINGS = ("total", "model", "day", "session", "project")
 

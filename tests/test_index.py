@@ -1,0 +1,225 @@
+"""The index of transcripts: read on, never twice; nothing lost or doubled whatever happens to file or process."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import NOON, run_script
+from test_transcripts import ours, row, tree_of
+from trees import Tree
+
+from claude_meter_tui.demo.transcripts import write_tree
+from claude_meter_tui.store import Store
+from claude_meter_tui.transcripts.counting import Counting
+from claude_meter_tui.transcripts.index import Index, Refreshed
+from claude_meter_tui.transcripts.roots import transcript_files
+
+
+class Kept:
+    """An index in a store of its own, over one root."""
+
+    def __init__(self, store: Store, root: Path) -> None:
+        self.root, self.index = root, Index(store.connection)
+
+    def refresh(self) -> Refreshed:
+        return self.index.refresh(transcript_files([str(self.root)]))
+
+    def total(self) -> int:
+        counting = Counting()
+        counting.add(self.index.turns([str(self.root)]))
+        return sum(turn.total_tokens for turn in counting.turns())
+
+    @property
+    def file(self) -> Path:
+        return next(self.root.rglob("*.jsonl"))
+
+
+@pytest.fixture
+def store_path(tmp_path: Path) -> str:
+    return str(tmp_path / "state" / "meter.sqlite3")
+
+
+@pytest.fixture
+def kept(store_path: str, tmp_path: Path) -> Iterator[Kept]:
+    with Store.open(store_path) as store:
+        yield Kept(store, tmp_path / "root")
+
+
+def nameless(output: int = 100) -> dict[str, object]:
+    made = row(output=output)
+    del made["message"]["id"]
+    return made
+
+
+def append(file: Path, text: str) -> None:
+    with file.open("a") as out:
+        out.write(text)
+
+
+def test_a_second_look_reads_nothing(kept: Kept) -> None:
+    tree_of(kept.root, row("m1"), row("m2"))
+    assert kept.refresh().read_files == 1 and kept.total() == 220
+    assert kept.refresh() == Refreshed(1, 0, 0, []) and kept.total() == 220
+
+
+def test_what_is_appended_is_read_and_nothing_else(kept: Kept) -> None:
+    tree_of(kept.root, row("m1"), nameless())
+    kept.refresh()
+    line = json.dumps(row("m2")) + "\n"
+    append(kept.file, line)
+    assert kept.refresh().read_bytes == len(line) and kept.total() == 330
+
+
+def test_a_half_written_line_counts_once_it_is_whole_and_then_once(kept: Kept) -> None:
+    tree_of(kept.root, row("m1"))
+    line = json.dumps(nameless())
+    for part in (line[:40], line[40:], "\n", json.dumps(nameless()) + "\n"):
+        append(kept.file, part)
+        kept.refresh()
+    assert kept.total() == 330
+
+
+def test_a_whole_last_line_without_newline_counts_at_once_and_only_once(kept: Kept) -> None:
+    tree_of(kept.root, row("m1"))
+    append(kept.file, json.dumps(nameless()))
+    kept.refresh()
+    assert kept.total() == 220
+    append(kept.file, "\n")
+    kept.refresh()
+    assert kept.total() == 220
+
+
+@pytest.mark.parametrize("how", ["truncated", "rewritten longer", "rewritten same length", "replaced"])
+def test_a_rewritten_file_is_read_anew_and_what_it_said_stays_counted(kept: Kept, how: str) -> None:
+    tree_of(kept.root, row("m1"), row("m2"), row("m3"), nameless())
+    kept.refresh()
+    whole = kept.file.read_text().splitlines(keepends=True)
+    new = {
+        "truncated": whole[:1],
+        "rewritten longer": [json.dumps(row("m9")) + "\n", *whole, *whole],
+        "rewritten same length": [whole[0].replace("m1", "m9"), *whole[1:3], whole[3].replace("r1", "r9")],
+        "replaced": [json.dumps(row("m9")) + "\n"],
+    }[how]
+    file = kept.file
+    if how == "replaced":
+        file.unlink()
+    file.write_text("".join(new))
+    os.utime(file, ns=(1, 1))
+    kept.refresh()
+    named = 3 if how == "truncated" else 4
+    without_id = sum('"id"' not in line for line in new)
+    assert kept.total() == 110 * (named + without_id)
+
+
+def test_a_deleted_file_stays_counted(kept: Kept) -> None:
+    tree_of(kept.root, row("m1"), nameless())
+    kept.refresh()
+    kept.file.unlink()
+    assert kept.refresh().files == 0 and kept.total() == 220
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_count(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree_of(kept.root, row("m1"))
+    (kept.root / "projects" / "p" / "gone.jsonl").symlink_to(kept.root / "nowhere")
+    refreshed = kept.refresh()
+    assert [Path(path).name for path in refreshed.unread] == ["gone.jsonl"] and kept.total() == 110
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_growing_trees_equal_reading_them_whole(kept: Kept, tmp_path: Path, seed: int) -> None:
+    """A tree that grows by random pieces, cut anywhere, is at every moment what a whole reading finds."""
+    source = Tree(tmp_path / "whole", seed, roots=1)
+    source.write(sessions=3)
+    chance = random.Random(seed)
+    contents = {file.relative_to(source.roots[0]): file.read_bytes() for file in source.roots[0].rglob("*.jsonl")}
+    done = dict.fromkeys(contents, 0)
+    while any(done[name] < len(content) for name, content in contents.items()):
+        name = chance.choice([name for name, content in contents.items() if done[name] < len(content)])
+        size = chance.randint(1, 20_000)
+        file = kept.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab") as out:
+            out.write(contents[name][done[name] : done[name] + size])
+        done[name] += size
+        kept.refresh()
+    assert kept.total() == sum(ours([kept.root]).values()) == sum(ours(source.roots).values())
+
+
+def test_two_roots_do_not_mix(store_path: str, tmp_path: Path) -> None:
+    with Store.open(store_path) as store:
+        one = Kept(store, tree_of(tmp_path / "one", row("m1")))
+        two = Kept(store, tree_of(tmp_path / "two", row("m2"), row("m3")))
+        one.refresh(), two.refresh()
+        assert (one.total(), two.total()) == (110, 220)
+
+
+REFRESH = """
+import sys
+from claude_meter_tui.store import Store
+from claude_meter_tui.transcripts import index
+from claude_meter_tui.transcripts.index import Index
+from claude_meter_tui.transcripts.roots import transcript_files
+index._BATCH_BYTES = 20_000
+with Store.open(sys.argv[1]) as store:
+    print("begun", flush=True)
+    Index(store.connection).refresh(transcript_files([sys.argv[2]]))
+"""
+
+
+def test_two_processes_at_once_double_nothing(store_path: str, tmp_path: Path) -> None:
+    write_tree(tmp_path / "root", NOON)
+    Store.open(store_path).close()
+    command = [sys.executable, "-c", REFRESH, store_path, str(tmp_path / "root")]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    with Store.open(store_path) as store:
+        kept = Kept(store, tmp_path / "root")
+        assert kept.refresh().read_files == 0
+        assert kept.total() == sum(ours([tmp_path / "root"]).values())
+        rows = store.connection.execute("SELECT count(*), count(DISTINCT path) FROM transcripts").fetchone()
+        assert rows[0] == rows[1]
+
+
+def test_killed_again_and_again_it_loses_and_doubles_nothing(store_path: str, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    tree = Tree(tmp_path, 99, roots=0)
+    tree.roots = [root]
+    tree.write(sessions=12)
+    Store.open(store_path).close()
+    chance = random.Random(7)
+    killed = 0
+    for _ in range(25):
+        with subprocess.Popen(
+            [sys.executable, "-c", REFRESH, store_path, str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(chance.random() * 0.03)
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+        with next(root.rglob("*.jsonl")).open("a") as out:
+            out.write(json.dumps(row(f"m{killed}-{chance.random()}")) + "\n")
+    assert killed > 5
+    with Store.open(store_path) as store:
+        assert store.set_aside is None
+        kept = Kept(store, root)
+        kept.refresh()
+        assert kept.total() == sum(ours([root]).values())
+
+
+def test_local_without_a_usable_store_counts_all_the_same(scratch_home: Path) -> None:
+    write_tree(scratch_home / "claude", NOON)
+    (scratch_home / "file").write_text("")
+    whole = json.loads(run_script("local", "--json").stdout)
+    done = run_script("local", "--json", env={"CLAUDE_METER_STATE_DIR": str(scratch_home / "file" / "state")})
+    assert done.returncode == 0 and json.loads(done.stdout) == whole
+    assert "read anew" in done.stderr and len(done.stderr.splitlines()) == 1
