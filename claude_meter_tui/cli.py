@@ -72,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     local.add_argument("--timezone", default="UTC", metavar="ZONE", help="whose days, and times without offset (UTC)")
     local.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
 
+    compare = _add(commands, "compare", _compare, "per window: the server's percentage beside the local token sum")
+    compare.add_argument("--at", metavar="T", help="as it was known then (default: now)")
+    compare.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
+
     history = _add(commands, "history", _history, "stored readings")
     history.add_argument("--window", metavar="KEY", help="only this window, for example five_hour")
     history.add_argument("--since", metavar="T", help="from this time on (ISO-8601; a time without offset is local)")
@@ -141,6 +145,12 @@ def _local(parsed: argparse.Namespace) -> int:
         timezone=parsed.timezone,
         as_json=parsed.json,
     )
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import compare
+
+    return compare.run(os.environ, at=parsed.at, as_json=parsed.json)
 
 
 def _history(parsed: argparse.Namespace) -> int:

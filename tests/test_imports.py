@@ -41,7 +41,7 @@ LAYERS = (
     {"", "errors", "secret", "paths", "documents", "clock", "schema", "standing", "report"},
     {"windows", "store"},
     {"payload", "gate", "stored", "transcripts"},
-    {"settings", "config_file"},
+    {"settings", "config_file", "attribution"},
     {"sources", "state"},
     {"poller", "demo"},
     {"dashboard"},

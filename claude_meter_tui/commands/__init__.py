@@ -1,1 +1,1 @@
-"""One file a command. Each knows the layers below it; none knows another command."""
+"""One file a command. Each knows the layers below it; `compare` counts turns as `local` does."""

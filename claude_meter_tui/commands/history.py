@@ -11,16 +11,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import pendulum
-
 from claude_meter_tui import report, settings, standing
+from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.errors import BadUsageError, NothingStoredError
 from claude_meter_tui.payload import clean_text, name_of
 from claude_meter_tui.store import Store, parse_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
 
     from claude_meter_tui.documents import AccountDocument, HistoryRow, ReadingDocument
 
@@ -35,7 +33,7 @@ def show(env: Mapping[str, str], *, window: str | None, since: str | None, style
         BadUsageError: `since` is not a time.
         NothingStoredError: there is no store yet.
     """
-    start = _parse_since(since) if since else None
+    start = given_time("--since", since, "local") if since else None
     store = Store.open_existing(settings.load(env).store_file)
     if store is None:
         raise NothingStoredError("No reading is stored yet.", "Run `claude-meter-tui once`.")
@@ -71,16 +69,6 @@ def take_in(env: Mapping[str, str], file: str) -> int:
             added = store.save_all(readings)
     print(f"{added} readings added, {len(readings) - added} were there already.")
     return 0
-
-
-def _parse_since(text: str) -> datetime:
-    try:
-        moment = pendulum.parse(text, tz=pendulum.tz.local_timezone())
-    except (ValueError, OverflowError):
-        moment = None
-    if not isinstance(moment, pendulum.DateTime):
-        raise BadUsageError(f"--since {text!r} is not a time.", "Write it like 2026-11-23 or 2026-11-23T09:00Z.")
-    return moment
 
 
 def _print_table(rows: list[HistoryRow]) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import paths, report, standing
+from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.errors import BadUsageError, StoreError
 from claude_meter_tui.schema import migrate
 from claude_meter_tui.store import Store
@@ -41,9 +42,10 @@ def run(
         BadUsageError: a time or a timezone that is none.
     """
     zone = _zone(timezone)
-    start = _moment("--since", since, zone)
-    end = min(filter(None, (_moment("--until", until, zone), _moment("--at", at, zone))), default=None)
-    counting, files = _count(env)
+    start = given_time("--since", since, zone) if since else None
+    ends = [given_time(flag, text, zone) for flag, text in (("--until", until), ("--at", at)) if text]
+    end = min(ends, default=None)
+    counting, files = count_turns(env)
     whole, parts = sum_by(counting.turns(), by, since=_millis(start), until=_millis(end), zone=zone)
     if as_json:
         shown = {
@@ -60,7 +62,8 @@ def run(
     return 0
 
 
-def _count(env: Mapping[str, str]) -> tuple[Counting, int]:
+def count_turns(env: Mapping[str, str]) -> tuple[Counting, int]:
+    """Every turn of this environment's transcripts, and how many files there are; complaints go to stderr."""
     roots = paths.transcript_roots(env)
     try:
         with Store.open(paths.store_file(paths.state_dir(env))) as store:
@@ -145,20 +148,6 @@ def _zone(name: str) -> tzinfo:
         return pendulum.timezone(name)
     except (ValueError, KeyError, OSError):
         raise BadUsageError(f"There is no timezone {name!r}.", "Write it like UTC or Europe/Vienna.") from None
-
-
-def _moment(flag: str, text: str | None, zone: tzinfo) -> datetime | None:
-    if text is None:
-        return None
-    import pendulum
-
-    try:
-        found = pendulum.parse(text, tz=pendulum.timezone("UTC") if zone is UTC else zone)
-    except (ValueError, OverflowError):
-        found = None
-    if not isinstance(found, pendulum.DateTime):
-        raise BadUsageError(f"{flag} {text!r} is not a time.", "Write it like 2026-11-23 or 2026-11-23T09:00Z.")
-    return found
 
 
 def _millis(moment: datetime | None) -> int | None:

@@ -30,9 +30,9 @@ def write_tree(root: Path, now: datetime, *, days: int = 8, seed: int = 1) -> in
     """
     chance = random.Random(seed)  # noqa: S311 - a believable tree, not a secret
     messages = 0
-    for day in range(days, 0, -1):
+    for day in range(days - 1, -1, -1):
         for number, project in enumerate(_PROJECTS):
-            start = now - timedelta(days=day) + timedelta(hours=2 * number)
+            start = now - timedelta(days=day, hours=5) + timedelta(hours=2 * number)
             session = f"{chance.getrandbits(128):032x}"
             rows = _session(chance, session, project, start, min(now, start + timedelta(hours=3)))
             messages += len({row["message"]["id"] for row in rows if row["type"] == "assistant"})
@@ -46,6 +46,8 @@ def _session(chance: random.Random, session: str, project: str, start: datetime,
     moment = start
     while moment < end:
         moment += timedelta(seconds=chance.randint(20, 240))
+        if moment + timedelta(seconds=5) > end:
+            break
         if chance.random() > 0.15 + activity(moment):
             continue
         model = chance.choices([name for name, _ in _MODELS], [weight for _, weight in _MODELS])[0]

@@ -1,0 +1,132 @@
+"""Which turns count in which window, and what a local counter would make of them: the local side of the comparison.
+
+The server weighs every request from every machine and app; here is only what this machine's Claude Code wrote. So the
+sums are facts, the cap is an assumption (local counters assume one: the largest earlier block), and the gap between the
+two percentages is what there is to explain. Pure: turns and a reading in, figures out; time is passed in.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import standing
+from claude_meter_tui.transcripts.sums import TokenSum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from claude_meter_tui.transcripts.turns import Turn
+    from claude_meter_tui.windows import Window
+
+_HOUR_MS = 3_600_000
+# What Claude Code itself is to the server: every turn in a transcript is one of these surfaces' (FACTS §5).
+_OWN_SURFACES = ("oauth_apps", "claude_code")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The local side of one window.
+
+    Attributes:
+        counts: `all` turns, those of one `model`, or `none`: the window is of a surface no transcript tells of, or one
+            nobody knows.
+        since: when this instance of the window opened; None while it is idle or ended.
+        tokens: sums since then.
+        assumed_cap: the largest earlier sum over as long a time, in tokens of all four kinds; None without one.
+        percent_of_assumed_cap, gap_points: that as a percentage, and the server's utilization less it.
+    """
+
+    counts: str
+    since: datetime | None
+    tokens: TokenSum
+    assumed_cap: int | None
+    percent_of_assumed_cap: float | None
+    gap_points: float | None
+
+
+def what_counts(window: Window) -> tuple[str, Callable[[Turn], bool]]:
+    """(`all` | `model` | `none`, which turns): by the window's model and surface, as far as either is understood."""
+    surface_seen = window.surface is None or window.surface in _OWN_SURFACES
+    known = window.group in ("session", "weekly")
+    if not surface_seen or not known:
+        return "none", lambda _: False
+    if window.model is None:
+        return "all", lambda _: True
+    words = _words(window.model)
+    return "model", lambda turn: _is_of(turn.model, words)
+
+
+def share_of(window: Window, turns: Iterable[Turn], now: datetime) -> Share:
+    """The local side of a window at a moment.
+
+    Args:
+        window: as read.
+        turns: every turn that counts, in any order; those after `now` are left out.
+        now: the moment, by the server's clock.
+    """
+    counts, counted = what_counts(window)
+    own = sorted((turn for turn in turns if counted(turn) and turn.at <= _millis(now)), key=lambda turn: turn.at)
+    since = None if standing.is_over(window.resets_at, now) else window.opened_at
+    tokens = TokenSum()
+    if since is None or counts == "none" or window.length_seconds is None:
+        return Share(counts, since, tokens, None, None, None)
+    for turn in own:
+        if turn.at >= _millis(since):
+            tokens.add(turn)
+    earlier = [turn for turn in own if turn.at < _millis(since)]
+    length = timedelta(seconds=window.length_seconds)
+    sums = blocks(earlier, length) if window.group == "session" else spans(earlier, since, length)
+    cap = max(sums, default=0) or None
+    percent = tokens.total_tokens / cap * 100 if cap else None
+    return Share(counts, since, tokens, cap, percent, None if percent is None else window.utilization - percent)
+
+
+def blocks(turns: Sequence[Turn], length: timedelta) -> list[int]:
+    """Sums of the blocks a local counter sees in turns sorted by time.
+
+    A block begins with the full hour (UTC) of its first turn and ends `length` later, or with a pause as long as that
+    (ccusage's `blocks`).
+    """
+    width = length // timedelta(milliseconds=1)
+    sums: list[int] = []
+    start = last = -width
+    for turn in turns:
+        if turn.at - start >= width or turn.at - last >= width or not sums:
+            start = turn.at // _HOUR_MS * _HOUR_MS
+            sums.append(0)
+        sums[-1] += turn.total_tokens
+        last = turn.at
+    return sums
+
+
+def spans(turns: Sequence[Turn], since: datetime, length: timedelta) -> list[int]:
+    """Sums over the whole spans of `length` that end at `since`, one before the other."""
+    width, end = length // timedelta(milliseconds=1), _millis(since)
+    sums: dict[int, int] = {}
+    for turn in turns:
+        number = (end - 1 - turn.at) // width
+        sums[number] = sums.get(number, 0) + turn.total_tokens
+    return list(sums.values())
+
+
+def fan_out(turn: Turn, windows: Iterable[Window]) -> list[Window]:
+    """The windows a turn moved: one turn reaches several at once (FACTS §5)."""
+    return [window for window in windows if what_counts(window)[1](turn)]
+
+
+def _words(name: str) -> list[str]:
+    """`Sonnet 4.5` → sonnet, 4, 5; `claude-fable-5` → fable, 5."""
+    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word and word != "claude"]
+
+
+def _is_of(model: str, words: list[str]) -> bool:
+    """Whether a model's id holds these words in a row: `Fable` ↔ `claude-fable-5`."""
+    own = _words(model)
+    return bool(words) and any(own[at : at + len(words)] == words for at in range(len(own)))
+
+
+def _millis(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

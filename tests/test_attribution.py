@@ -1,0 +1,171 @@
+"""Which turns count in which window, and the comparison made of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import NOON, log_in, payload, run_script
+
+from claude_meter_tui.attribution import blocks, fan_out, share_of, spans, what_counts
+from claude_meter_tui.clock import SystemClock
+from claude_meter_tui.demo.server import DemoServer
+from claude_meter_tui.demo.transcripts import write_tree
+from claude_meter_tui.payload import read_usage
+from claude_meter_tui.transcripts.turns import Turn
+from claude_meter_tui.windows import Window
+
+HOUR = timedelta(hours=1)
+MONDAY = NOON.replace(day=23)
+
+
+def turn(at: datetime, tokens: int = 100, model: str = "claude-opus-4-5-20251101") -> Turn:
+    return Turn(round(at.timestamp() * 1000), 1, 1, model, "s", "p", False, tokens, 0, 0, 0, 0)
+
+
+def windows(name: str) -> dict[str, Window]:
+    reading = read_usage(payload(name), observed_at=MONDAY, source="oauth")
+    return {window.key: window for window in reading.windows}
+
+
+NAMED = windows("max-named-windows.json")
+SCOPED = windows("limits-array-only.json")
+
+
+@pytest.mark.parametrize(
+    ("window", "counts", "opus", "fable"),
+    [
+        (NAMED["five_hour"], "all", True, True),
+        (NAMED["seven_day"], "all", True, True),
+        (NAMED["seven_day_oauth_apps"], "all", True, True),
+        (NAMED["seven_day_opus"], "model", True, False),
+        (NAMED["seven_day_sonnet"], "model", False, False),
+        (NAMED["seven_day_omelette"], "none", False, False),
+        (NAMED["seven_day_cowork"], "none", False, False),
+        (SCOPED["weekly_scoped:fable"], "model", False, True),
+        (SCOPED["weekly_scoped:claude_code"], "all", True, True),
+        (windows("unknown-windows.json")["tangelo"], "none", False, False),
+    ],
+    ids=lambda value: value.key if isinstance(value, Window) else None,
+)
+def test_what_counts_in_a_window(window: Window, counts: str, opus: bool, fable: bool) -> None:
+    kind, counted = what_counts(window)
+    assert kind == counts
+    assert counted(turn(MONDAY)) is opus and counted(turn(MONDAY, model="claude-fable-5")) is fable
+
+
+@pytest.mark.parametrize(
+    ("label", "model", "same"),
+    [
+        ("Fable", "claude-fable-5", True),
+        ("claude-fable-5", "claude-fable-5", True),
+        ("Sonnet 4.5", "claude-sonnet-4-5-20250929", True),
+        ("Sonnet 4.5", "claude-sonnet-4-20250514", False),
+        ("Opus", "claude-3-opus-20240229", True),
+        ("Op", "claude-opus-4-5", False),
+        ("!", "claude-opus-4-5", False),
+    ],
+)
+def test_models_are_told_by_their_family_name(label: str, model: str, same: bool) -> None:
+    window = NAMED["seven_day_opus"].model_copy(update={"model": label})
+    assert what_counts(window)[1](turn(MONDAY, model=model)) is same
+
+
+def test_one_turn_reaches_several_windows() -> None:
+    moved = [window.label for window in fan_out(turn(MONDAY), NAMED.values())]
+    assert moved == ["5-hour", "7-day", "7-day Opus", "7-day apps"]
+
+
+def test_the_sum_is_since_the_window_opened_and_up_to_the_moment() -> None:
+    window = NAMED["five_hour"]  # 10:00 to 15:00
+    turns = [turn(MONDAY - 3 * HOUR), turn(MONDAY - HOUR), turn(MONDAY), turn(MONDAY + HOUR)]
+    share = share_of(window, turns, MONDAY)
+    assert share.tokens.turns == 2 and share.tokens.total_tokens == 200
+    assert share.since == window.opened_at
+
+
+def test_the_assumed_cap_is_the_largest_earlier_block_and_the_gap_is_in_points() -> None:
+    turns = [turn(MONDAY - 30 * HOUR, 1000), turn(MONDAY - 29 * HOUR, 1000), turn(MONDAY - 20 * HOUR, 400)]
+    share = share_of(NAMED["five_hour"], [*turns, turn(MONDAY, 500)], MONDAY)
+    assert share.assumed_cap == 2000 and share.percent_of_assumed_cap == 25.0
+    assert share.gap_points == 41.0 - 25.0
+    first = share_of(NAMED["five_hour"], [turn(MONDAY)], MONDAY)
+    assert first.assumed_cap is None and first.percent_of_assumed_cap is None and first.gap_points is None
+
+
+def test_a_week_s_cap_is_the_largest_earlier_week() -> None:
+    opened = NAMED["seven_day"].opened_at
+    assert opened is not None
+    turns = [turn(opened - HOUR, 10), turn(opened - 6 * 24 * HOUR, 20), turn(opened - 8 * 24 * HOUR, 50)]
+    assert share_of(NAMED["seven_day"], turns, MONDAY).assumed_cap == 50
+
+
+def test_idle_ended_and_unseen_windows_have_no_sum() -> None:
+    ended = windows("over-100-and-past-reset.json")["five_hour"]
+    for window in (NAMED["seven_day_omelette"], NAMED["seven_day_cowork"], ended):
+        share = share_of(window, [turn(MONDAY - HOUR)], MONDAY)
+        assert share.tokens.turns == 0 and share.gap_points is None
+
+
+def test_blocks_begin_with_a_full_hour_and_end_after_their_length_or_a_pause() -> None:
+    start = MONDAY + timedelta(minutes=40)
+    turns = [turn(start), turn(start + 4 * HOUR), turn(start + 4.5 * HOUR), turn(start + 30 * HOUR)]
+    assert blocks(turns, 5 * HOUR) == [200, 100, 100]
+    assert blocks([], 5 * HOUR) == [] and spans([], MONDAY, HOUR) == []
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A login, a reading, and a tree of transcripts up to now."""
+    log_in(scratch_home / "claude")
+    write_tree(scratch_home / "claude", SystemClock().now())
+    with DemoServer(clock=SystemClock()) as server:
+        monkeypatch.setenv("CLAUDE_METER_API_URL", server.url)
+        assert run_script("once").returncode == 0
+        asked = len(server.requests)
+        assert run_script("compare").returncode == 0
+        assert len(server.requests) == asked
+    return scratch_home
+
+
+def test_compare_as_json_is_the_contract(compared: Path) -> None:
+    answer = json.loads(run_script("compare", "--json").stdout)
+    assert set(answer) == {"schema", "at", "windows"}
+    local_keys = {"since", "turns", "input_tokens", "output_tokens", "cache_creation_input_tokens"}
+    local_keys |= {"cache_read_input_tokens", "total_tokens", "assumed_cap", "percent_of_assumed_cap", "counts"}
+    for window in answer["windows"]:
+        assert set(window) == {
+            *("key", "label", "server", "local", "gap_points", "tokens_per_point", "estimate_now", "elsewhere_share"),
+            "readings",
+        }
+        assert set(window["server"]) == {"utilization", "observed_at"} and set(window["local"]) == local_keys
+    week = next(window for window in answer["windows"] if window["key"] == "seven_day")
+    since = week["local"]["since"]
+    alone = json.loads(run_script("local", "--since", since, "--json").stdout)
+    for name in ("turns", "input_tokens", "output_tokens", "total_tokens"):
+        assert week["local"][name] == alone[name]
+    assert week["readings"] == 1
+
+
+def test_compare_fits_the_terminal_and_says_what_it_cannot_see(compared: Path) -> None:
+    shown = run_script("compare", env={"COLUMNS": "80"}).stdout
+    table = shown.partition("\n\n")[0]
+    assert max(map(len, table.splitlines())) <= 80 and "not seen" in table and "assumed" in shown
+
+
+def test_compare_as_of_a_time_uses_nothing_later(compared: Path) -> None:
+    early = run_script("compare", "--at", "2026-01-01T00:00Z")
+    assert early.returncode == 4 and len(early.stderr.splitlines()) == 1
+    later = json.loads(run_script("compare", "--json", "--at", "2099-01-01T00:00:00Z").stdout)
+    assert later["at"] == "2099-01-01T00:00:00Z"
+    assert all(window["local"]["turns"] == 0 for window in later["windows"])  # every window has ended by then
+    assert run_script("compare", "--at", "someday").returncode == 2
+
+
+def test_compare_without_a_reading_or_transcripts(scratch_home: Path) -> None:
+    assert run_script("compare").returncode == 4
