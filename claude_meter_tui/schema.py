@@ -90,6 +90,23 @@ _TRANSCRIPTS = (
     ) STRICT
     """,
     "CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+    # What counts, summed by the hour, for one set of roots; `stamp` tells whether transcripts have changed since.
+    "CREATE TABLE summed (scope TEXT PRIMARY KEY, stamp TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE hours (
+        scope TEXT NOT NULL,
+        hour INTEGER NOT NULL,
+        model TEXT NOT NULL,
+        session TEXT NOT NULL,
+        project TEXT NOT NULL,
+        turns INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        cache_read_tokens INTEGER NOT NULL,
+        PRIMARY KEY (scope, hour, model, session, project)
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS)

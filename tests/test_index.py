@@ -20,8 +20,10 @@ from trees import Tree
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts.counting import Counting
+from claude_meter_tui.transcripts.hours import HOUR_MS, Hours
 from claude_meter_tui.transcripts.index import Index, Refreshed
 from claude_meter_tui.transcripts.roots import transcript_files
+from claude_meter_tui.transcripts.sums import sum_by
 
 
 class Kept:
@@ -168,6 +170,7 @@ from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts import index
 from claude_meter_tui.transcripts.index import Index
 from claude_meter_tui.transcripts.roots import transcript_files
+from claude_meter_tui.transcripts.sums import sum_by
 index._BATCH_BYTES = 20_000
 with Store.open(sys.argv[1]) as store:
     print("begun", flush=True)
@@ -223,3 +226,51 @@ def test_local_without_a_usable_store_counts_all_the_same(scratch_home: Path) ->
     done = run_script("local", "--json", env={"CLAUDE_METER_STATE_DIR": str(scratch_home / "file" / "state")})
     assert done.returncode == 0 and json.loads(done.stdout) == whole
     assert "read anew" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+# --- sums by the hour -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grouping", ["total", "model", "day", "session", "project"])
+def test_hourly_sums_equal_the_turns_sums(store_path: str, tmp_path: Path, grouping: str) -> None:
+    tree = Tree(tmp_path, 5, roots=2)
+    tree.write(sessions=8)
+    roots = [str(root) for root in tree.roots]
+    with Store.open(store_path) as store:
+        index = Index(store.connection)
+        index.refresh(transcript_files(roots))
+        hours = Hours(store.connection, index, roots)
+        assert hours.bring_up_to_date() and not hours.bring_up_to_date()
+        counting = Counting()
+        counting.add(index.turns(roots))
+        turns = list(counting.turns())
+        first = min(turn.at for turn in turns) // HOUR_MS * HOUR_MS
+        for since, until in ((None, None), (first + 9 * HOUR_MS, None), (first + 2 * HOUR_MS, first + 20 * HOUR_MS)):
+            assert hours.sum_by(grouping, since=since, until=until) == sum_by(turns, grouping, since=since, until=until)
+
+
+def test_hourly_sums_follow_every_change(kept: Kept, store_path: str) -> None:
+    tree_of(kept.root, row("m1"), nameless())
+    with Store.open(store_path) as store:
+        hours = Hours(store.connection, kept.index, [str(kept.root)])
+
+        def total() -> int:
+            kept.refresh()
+            hours.bring_up_to_date()
+            return hours.sum_by("total", since=None, until=None)[0].total_tokens
+
+        assert total() == 220
+        append(kept.file, json.dumps(row("m2")))
+        assert total() == 330
+        append(kept.file, "\n" + json.dumps(row("m1", output=500)) + "\n")
+        assert total() == 730
+        kept.file.write_text(json.dumps(row("m9")) + "\n")
+        assert total() == kept.total() == 730
+
+
+def test_an_unchanged_tree_is_summed_without_a_look_at_its_turns(scratch_home: Path) -> None:
+    write_tree(scratch_home / "claude", NOON)
+    whole = run_script("local", "--by", "day", "--json").stdout
+    with Store.open(str(scratch_home / "state" / "meter.sqlite3")) as store:
+        store.connection.execute("UPDATE transcripts SET turns = zeroblob(length(turns))")
+    assert run_script("local", "--by", "day", "--json").stdout == whole

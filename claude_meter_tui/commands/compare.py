@@ -29,8 +29,7 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool) -> int:
     """
     given = given_time("--at", at) if at else None
     reading, now, readings = _stored(env, given)
-    counting, _ = count_turns(env)
-    turns = list(counting.turns())
+    turns = count_turns(env)
     shares = {window.key: attribution.share_of(window, turns, now) for window in reading.windows}
     if as_json:
         windows = [_as_dict(window, shares[window.key], reading, readings) for window in reading.windows]

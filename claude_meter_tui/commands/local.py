@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from claude_meter_tui import paths, report, standing
 from claude_meter_tui.commands.times import given_time
@@ -15,15 +15,21 @@ from claude_meter_tui.errors import BadUsageError, StoreError
 from claude_meter_tui.schema import migrate
 from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts.counting import Counting
+from claude_meter_tui.transcripts.hours import HOUR_MS, Hours
 from claude_meter_tui.transcripts.index import Index, Refreshed
 from claude_meter_tui.transcripts.roots import transcript_files
 from claude_meter_tui.transcripts.sums import TokenSum, sum_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, tzinfo
 
+    from claude_meter_tui.transcripts.turns import Turn
+
+    Sums = tuple[TokenSum, dict[str, TokenSum]]
+
 _UNREAD_NAMED = 3
+Result = TypeVar("Result")
 
 
 def run(
@@ -45,8 +51,16 @@ def run(
     start = given_time("--since", since, zone) if since else None
     ends = [given_time(flag, text, zone) for flag, text in (("--until", until), ("--at", at)) if text]
     end = min(ends, default=None)
-    counting, files = count_turns(env)
-    whole, parts = sum_by(counting.turns(), by, since=_millis(start), until=_millis(end), zone=zone)
+    since_ms, until_ms = _millis(start), _millis(end)
+
+    def summed(connection: sqlite3.Connection, index: Index, roots: Sequence[str]) -> Sums:
+        if _on_full_hours(since_ms, until_ms) and (by != "day" or zone is UTC):
+            hours = Hours(connection, index, roots)
+            hours.bring_up_to_date()
+            return hours.sum_by(by, since=since_ms, until=until_ms)
+        return sum_by(_counted(index, roots), by, since=since_ms, until=until_ms, zone=zone)
+
+    (whole, parts), files = _with_index(env, summed)
     if as_json:
         shown = {
             "schema": report.SCHEMA,
@@ -62,34 +76,49 @@ def run(
     return 0
 
 
-def count_turns(env: Mapping[str, str]) -> tuple[Counting, int]:
-    """Every turn of this environment's transcripts, and how many files there are; complaints go to stderr."""
+def count_turns(env: Mapping[str, str]) -> list[Turn]:
+    """Every turn of this environment's transcripts that counts; complaints go to stderr."""
+    return _with_index(env, lambda _, index, roots: _counted(index, roots))[0]
+
+
+def _with_index(
+    env: Mapping[str, str], use: Callable[[sqlite3.Connection, Index, Sequence[str]], Result]
+) -> tuple[Result, int]:
+    """What `use` makes of an index that is up to date, and how many transcripts there are."""
     roots = paths.transcript_roots(env)
+
+    def refreshed(connection: sqlite3.Connection) -> tuple[Result, Refreshed]:
+        index = Index(connection)
+        done = index.refresh(transcript_files(roots))
+        return use(connection, index, roots), done
+
     try:
         with Store.open(paths.store_file(paths.state_dir(env))) as store:
-            counting, refreshed = _counted(store.connection, roots)
+            result, done = refreshed(store.connection)
     except (StoreError, sqlite3.Error) as error:
         # The sums are the same without a usable store; only nothing is kept.
         reason = error.sentence if isinstance(error, StoreError) else f"The store cannot be written ({error})."
         print(f"claude-meter-tui: {reason} Every transcript is read anew.", file=sys.stderr)
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
             migrate(memory)
-            counting, refreshed = _counted(memory, roots)
-    unread = [paths.tilde(path, env) for path in refreshed.unread]
+            result, done = refreshed(memory)
+    unread = [paths.tilde(path, env) for path in done.unread]
     if unread:
         named = ", ".join(unread[:_UNREAD_NAMED]) + (" …" if len(unread) > _UNREAD_NAMED else "")
         print(
             f"claude-meter-tui: {len(unread)} transcripts cannot be read and are not counted: {named}", file=sys.stderr
         )
-    return counting, refreshed.files
+    return result, done.files
 
 
-def _counted(connection: sqlite3.Connection, roots: Sequence[str]) -> tuple[Counting, Refreshed]:
-    index = Index(connection)
-    refreshed = index.refresh(transcript_files(roots))
+def _counted(index: Index, roots: Sequence[str]) -> list[Turn]:
     counting = Counting()
     counting.add(index.turns(roots))
-    return counting, refreshed
+    return list(counting.turns())
+
+
+def _on_full_hours(*moments: int | None) -> bool:
+    return all(moment is None or moment % HOUR_MS == 0 for moment in moments)
 
 
 def _ordered(parts: dict[str, TokenSum], by: str) -> list[tuple[str, TokenSum]]:
