@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 import sys
@@ -86,6 +87,7 @@ def _with_index(
 ) -> tuple[Result, int]:
     """What `use` makes of an index that is up to date, and how many transcripts there are."""
     roots = paths.transcript_roots(env)
+    gc.disable()  # hundreds of thousands of small objects and no cycles, in a process that ends after this
 
     def refreshed(connection: sqlite3.Connection) -> tuple[Result, Refreshed]:
         index = Index(connection)

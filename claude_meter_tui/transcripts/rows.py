@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import stringzilla
 from xxhash import xxh3_64_intdigest
 
 from claude_meter_tui.transcripts.turns import Read, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from claude_meter_tui.transcripts.roots import TranscriptFile
 
@@ -66,6 +67,9 @@ class _Row(msgspec.Struct, rename="camel"):
     data: _Data | None = None
 
 
+_decode = msgspec.json.Decoder(_Row).decode
+
+
 def turns_in(file: TranscriptFile) -> Iterator[Turn]:
     """Every turn in a file, one for each row that states one; a malformed line costs only itself.
 
@@ -83,45 +87,74 @@ def read_on(file: TranscriptFile, offset: int) -> Read:
     Raises:
         OSError: the file cannot be read.
     """
-    decode = msgspec.json.Decoder(_Row).decode
     turns: list[Turn] = []
+    seen = _Seen()
     with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
         source.seek(offset)
-        tail = bytearray()
-        while chunk := source.read(_CHUNK):
-            end = chunk.rfind(b"\n") + 1
-            if not end:
-                tail += chunk
-                continue
-            whole = bytes(tail) + chunk[:end] if tail else chunk[:end]
-            tail = bytearray(chunk[end:])
-            offset += len(whole)
-            turns += _turns_of(whole, file, decode)
-    return Read(turns, _turns_of(bytes(tail), file, decode), offset)
+        # One buffer, read into again and again: copying a gigabyte once costs as much as searching it.
+        buffer, filled = bytearray(_CHUNK), 0
+        while got := source.readinto(memoryview(buffer)[filled:]):
+            filled += got
+            end = buffer.rfind(b"\n", 0, filled) + 1
+            if end:
+                _collect(buffer, end, file, seen, turns)
+                offset += end
+                buffer[: filled - end] = buffer[end:filled]
+                filled -= end
+            elif filled == len(buffer):
+                buffer = buffer + bytearray(len(buffer))  # a line longer than the buffer
+        loose: list[Turn] = []
+        _collect(buffer, filled, file, seen, loose)
+    return Read(turns, loose, offset)
 
 
-def _turns_of(text: bytes, file: TranscriptFile, decode: Callable[[bytes], _Row]) -> list[Turn]:
-    turns: list[Turn] = []
-    for line in _marked(text):
+class _Seen:
+    """The row before: a message's rows mostly say the same again, and then nothing needs to be made of them."""
+
+    __slots__ = ("message", "row")
+
+    def __init__(self) -> None:
+        self.row: _Row | None = None
+        self.message: _Message | None = None
+
+    def again(self, row: _Row) -> bool:
+        """Whether this row states the turn of the row before; remembers it."""
+        message, before, last = row.message, self.message, self.row
+        self.row, self.message = row, message
+        return (
+            message is not None
+            and before is not None
+            and last is not None
+            and message.id is not None
+            and message.id == before.id
+            and message.usage == before.usage
+            and row.request_id == last.request_id
+            and row.is_sidechain == last.is_sidechain
+            and (row.timestamp or "") >= (last.timestamp or "")
+            and message.usage is not None
+            and message.model == before.model
+            and row.session_id == last.session_id
+        )
+
+
+def _collect(buffer: bytearray, end: int, file: TranscriptFile, seen: _Seen, turns: list[Turn]) -> None:
+    """Add the turns of the lines in the buffer up to `end`."""
+    view = memoryview(buffer)
+    at = stringzilla.find(buffer, _MARKER, 0, end)
+    while at >= 0:
+        start = buffer.rfind(b"\n", 0, at) + 1
+        stop = buffer.find(b"\n", at, end)
+        stop = end if stop < 0 else stop
         row: _Row | None
         try:
-            row = decode(line)
+            row = _decode(view[start:stop])
         except msgspec.DecodeError:  # ValidationError is one
-            row = _lenient(line)
-        turn = _turn(row, file) if row is not None else None
-        if turn is not None:
-            turns.append(turn)
-    return turns
-
-
-def _marked(text: bytes) -> Iterator[bytes]:
-    at = text.find(_MARKER)
-    while at >= 0:
-        start = text.rfind(b"\n", 0, at) + 1
-        stop = text.find(b"\n", at)
-        stop = len(text) if stop < 0 else stop
-        yield text[start:stop]
-        at = text.find(_MARKER, stop)
+            row = _lenient(bytes(view[start:stop]))
+        if row is not None and not seen.again(row):
+            turn = _turn(row, file)
+            if turn is not None:
+                turns.append(turn)
+        at = stringzilla.find(buffer, _MARKER, stop, end)
 
 
 def _turn(row: _Row, file: TranscriptFile) -> Turn | None:
