@@ -174,8 +174,9 @@ class Poller:
         finally:
             self._show(reading, answer.skew)  # a full disk must not hide what was read
         with self._store.transaction():
-            gate = Gate.load(self._store, source.endpoint, self._clock.now())
-            gate.answered(self._clock.now(), changed=changed).save(self._store, source.endpoint)
+            gate = Gate.load(self._store, source.endpoint, now)
+            if gate.wait_until is None or gate.wait_until <= now:  # else the profile earned a wait a moment ago
+                gate.answered(self._clock.now(), changed=changed).save(self._store, source.endpoint)
             self._store.put_note("skew", str(answer.skew.total_seconds()))
             self._store.put_note("account", str(account_id))
         return reading
@@ -188,14 +189,13 @@ class Poller:
         self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
         try:
             account = await source.account(now)
-        except RateLimitedError as error:
-            self._failed(source, error)
-            return self._store.account_id(_account_document(Account(plan=plan)))
-        except MeterError:
+        except CredentialError:
+            account = Account()  # this token may read usage, but never its profile: asking again is pointless
+        except MeterError as error:
+            if isinstance(error, RateLimitedError):
+                self._failed(source, error)
             return self._store.account_id(_account_document(Account(plan=plan)))
         document = _account_document(account.model_copy(update={"plan": account.plan or plan}))
-        if account.organization_uuid is None and account.email is None:
-            return self._store.account_id(document)
         return self._store.remember_account(fingerprint, document, now)
 
     # --- what is noticed -------------------------------------------------------------------------------------------

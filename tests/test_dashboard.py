@@ -145,6 +145,15 @@ async def test_a_click_selects_and_another_opens_the_detail(bench: Bench) -> Non
         assert "next stop" in text(pilot)
 
 
+async def test_a_window_with_an_odd_key_can_be_clicked(bench: Bench) -> None:
+    bench.server.replies[USAGE] = Reply.json({'it\'s (new), "x"': {"utilization": 5, "resets_at": None}})
+    await bench.poller.beat()
+    async with shown(bench) as pilot:
+        await pilot.click(Gauge, times=2)
+        await settle(pilot)
+        assert "even pace" not in text(pilot) and "the next use opens it" in text(pilot)
+
+
 async def test_the_key_bar_can_be_clicked(bench: Bench) -> None:
     await bench.poller.beat()
     async with shown(bench) as pilot:

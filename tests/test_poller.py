@@ -233,6 +233,24 @@ async def test_a_profile_that_fails_does_not_cost_the_reading(bench: Bench) -> N
     assert bench.poller.state.reading.account.email == "demo@example.com"
 
 
+async def test_a_wait_that_the_profile_earned_is_kept(bench: Bench) -> None:
+    bench.server.replies[PROFILE] = Reply.json({}, 429, Retry_After="1200")
+    await bench.poller.beat()
+    assert bench.poller.state.reading is not None and phase(bench) is Phase.WAITING
+    for _ in range(24):
+        bench.clock.advance(minutes=1)
+        await bench.poller.beat()
+    assert bench.asked == 1 and bench.server.asked(PROFILE) == 1
+
+
+async def test_a_token_that_may_not_read_its_profile_is_not_asked_for_it_again(bench: Bench) -> None:
+    bench.server.replies[PROFILE] = Reply.json({}, 403)
+    for _ in range(4):
+        await bench.poller.beat()
+        bench.clock.advance(minutes=31)
+    assert bench.asked == 4 and bench.server.asked(PROFILE) == 1 and phase(bench) is Phase.LIVE
+
+
 async def test_another_account_s_login_never_mixes_histories(bench: Bench, scratch_home: Path) -> None:
     await bench.poller.beat()
     other = {"account": {"email": "other@example.com"}, "organization": {"uuid": "other-org"}}

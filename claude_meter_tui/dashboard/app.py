@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from claude_meter_tui.clock import Clock
+    from claude_meter_tui.dashboard.gauge import Gauge
     from claude_meter_tui.poller import Poller
     from claude_meter_tui.state import MeterState
 
@@ -259,14 +260,14 @@ class MeterApp(App[str]):
             return usual if shown == usual else [window.key for window in view.pressing]
         return usual
 
-    def action_pick(self, key: str, open_it: bool) -> None:
+    def on_gauge_picked(self, picked: Gauge.Picked) -> None:
         """A click on a gauge: select it; twice, or on the selected one, its detail."""
         view = self.view
         if view is None:
             return
-        again = view.selected == key
-        self.view = replace(view, selected=key)
-        if open_it or again:
+        again = view.selected == picked.key
+        self.view = replace(view, selected=picked.key)
+        if picked.opened or again:
             self.action_detail()
 
     def action_detail(self) -> None:

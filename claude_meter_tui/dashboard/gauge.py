@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from textual.message import Message
+
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.picture import Line, Picture, Piece
 from claude_meter_tui.report import short_label
@@ -133,6 +135,13 @@ def _fitted(text: str, width: int) -> str:
 class Gauge(Picture):
     """The line of the window with one key."""
 
+    class Picked(Message):
+        """It was clicked; `opened`: twice."""
+
+        def __init__(self, key: str, *, opened: bool) -> None:
+            super().__init__()
+            self.key, self.opened = key, opened
+
     def __init__(self, key: str) -> None:
         super().__init__()
         self.key = key
@@ -147,7 +156,7 @@ class Gauge(Picture):
         selected = chosen is not None and chosen.key == self.key
         return (gauge_line(window, view.true_now, columns, selected=selected, show_left=view.show_left),)
 
-    async def on_click(self, event: Click) -> None:
-        """Select; on the selected one, or twice, open the detail."""
+    def on_click(self, event: Click) -> None:
+        """Tell the app."""
         event.stop()
-        await self.run_action(f"app.pick('{self.key}', {event.chain > 1})")
+        self.post_message(self.Picked(self.key, opened=event.chain > 1))
