@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -236,12 +236,8 @@ def test_the_token_is_nowhere_but_in_the_request(live: DemoServer, scratch_home:
             continue
         live.scenario = scenario
         for arguments in (["once"], ["once", "--json"], ["doctor"], ["doctor", "--json"], ["status"], ["history"]):
-            with (
-                sqlite3.connect(scratch_home / "state" / "meter.sqlite3")
-                if (scratch_home / "state").exists()
-                else (open(os.devnull)) as store
-            ):
-                if isinstance(store, sqlite3.Connection):
+            if (scratch_home / "state").exists():
+                with closing(sqlite3.connect(scratch_home / "state" / "meter.sqlite3", isolation_level=None)) as store:
                     store.execute("DELETE FROM gates")  # so that every scenario is really asked
             done = run_script(*arguments)
             outputs.append(done.stdout + done.stderr)
