@@ -43,11 +43,11 @@ def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
 def test_the_first_folder_of_a_list_that_has_a_login_is_used(
     scratch_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    work = scratch_home / "work"
-    log_in(work)
-    monkeypatch.setenv("CLAUDE_CONFIG_DIR", f"{scratch_home / 'none'}, {work}")
+    second = scratch_home / "second"
+    log_in(second)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", f"{scratch_home / 'none'}, {second}")
     configured = settings.load(os.environ)
-    assert CredentialFinder(configured.credential_dirs, None, scratch_home).find().where == "~/work/.credentials.json"
+    assert CredentialFinder(configured.credential_dirs, None, scratch_home).find().where == "~/second/.credentials.json"
 
 
 def test_the_default_folder_is_in_the_home(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
