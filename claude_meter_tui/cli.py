@@ -1,6 +1,6 @@
 """The command line: parses, calls one command, turns a `MeterError` into one line and an exit code.
 
-argparse, measured: click would cost `status --help` and `once` another 20 ms each and bring nothing they need.
+argparse, measured: importing click takes 26-32 ms, as long as all of `status`; argparse 2 ms, building the parser 7.
 It must not import a command before that command is asked for.
 """
 
