@@ -42,6 +42,13 @@ class BadUsageError(MeterError):
 class NothingStoredError(MeterError):
     """There is no reading to show."""
 
+    def __init__(
+        self,
+        sentence: str = "No reading is stored yet.",
+        hint: str = "Run `claude-meter-tui once`, or leave the dashboard open.",
+    ) -> None:
+        super().__init__(sentence, hint)
+
 
 class CredentialError(MeterError):
     """No request can succeed with the credential there is; asking again before it changes is pointless."""

@@ -77,7 +77,7 @@ class Poller:
         self._account_id: int | None = None
         self._store_failed = False
         self.publish = publish
-        self.state = MeterState(demo=demo, skew=_stored_skew(store), notice=_set_aside_notice(store))
+        self.state = MeterState(demo=demo, skew=store.noted_skew(), notice=_set_aside_notice(store))
         if (document := self._newest()) is not None:
             self.state = replace(self.state, reading=stand_in(document))
 
@@ -224,11 +224,11 @@ class Poller:
         if not isinstance(shown, Reading):
             self._update(reading=reading)
         elif reading.observed_at > shown.observed_at or reading.account != shown.account:
-            self._show(reading, _stored_skew(self._store))
+            self._show(reading, self._store.noted_skew())
 
     def _newest(self) -> ReadingDocument | None:
-        if self._account_id is None and (noted := self._store.note("account")) is not None:
-            self._account_id = int(noted)
+        if self._account_id is None:
+            self._account_id = self._store.noted_account()
         return self._store.newest(account_id=self._account_id) or self._store.newest()
 
     async def _credential_works(self, source: Source) -> bool:
@@ -352,13 +352,6 @@ def _changed(before: Reading | None, after: Reading) -> bool:
         return {window.key: window.utilization for window in reading.windows}
 
     return before is None or figures(before) != figures(after) or before.extra_usage != after.extra_usage
-
-
-def _stored_skew(store: Store) -> timedelta:
-    try:
-        return timedelta(seconds=float(store.note("skew") or 0))
-    except (ValueError, OverflowError):
-        return timedelta(0)
 
 
 def _set_aside_notice(store: Store) -> str:

@@ -112,6 +112,22 @@ _TRANSCRIPTS = (
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS)
 
 
+class Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK on any exception; other processes wait for it.
+
+    A plain class, since contextlib's decorator would cost `status` an import.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an open store to the newest schema; two processes may do so at once.
 
@@ -120,14 +136,9 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     if connection.execute("PRAGMA user_version").fetchone()[0] >= len(MIGRATIONS):
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with Transaction(connection):
         done = connection.execute("PRAGMA user_version").fetchone()[0]
         for statements in MIGRATIONS[done:]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {max(done, len(MIGRATIONS))}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise

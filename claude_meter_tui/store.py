@@ -12,7 +12,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 from claude_meter_tui.errors import StoreError
-from claude_meter_tui.schema import MIGRATIONS, migrate
+from claude_meter_tui.schema import MIGRATIONS, Transaction, migrate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Store:
 
     def transaction(self) -> AbstractContextManager[None]:
         """A write transaction that other processes wait for; rolled back on an exception."""
-        return _Transaction(self._db)
+        return Transaction(self._db)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -322,22 +322,21 @@ class Store:
         row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
+    def noted_account(self) -> int | None:
+        """The account whose reading was taken last, or None."""
+        noted = self.note("account")
+        return None if noted is None else int(noted)
+
+    def noted_skew(self) -> timedelta:
+        """How far the server's clock was ahead of the local one at the last answer; zero where nothing was noted."""
+        try:
+            return timedelta(seconds=float(self.note("skew") or 0))
+        except (ValueError, OverflowError):
+            return timedelta(0)
+
     def put_note(self, name: str, value: str) -> None:
         """Remember a value."""
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?,?)", (name, value))
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT; a plain class, since contextlib's decorator would cost `status` an import."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import attribution, paths, report, standing
@@ -41,19 +41,15 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool) -> int:
 
 def _stored(env: Mapping[str, str], at: datetime | None) -> tuple[Reading, datetime, dict[str, int]]:
     """The newest reading (known at `at`), the moment by the server's clock, and how many readings each window has."""
-    nothing = NothingStoredError(
-        "No reading is stored yet.", "Run `claude-meter-tui once`, or leave the dashboard open."
-    )
     store = Store.open_existing(paths.store_file(paths.state_dir(env)))
     if store is None:
-        raise nothing
+        raise NothingStoredError
     with store:
-        account = store.note("account")
-        account_id = int(account) if account else None
-        now = at or datetime.now(UTC) + timedelta(seconds=float(store.note("skew") or 0))
+        account_id = store.noted_account()
+        now = at or datetime.now(UTC) + store.noted_skew()
         document = store.newest(at=now, account_id=account_id)
         if document is None:
-            raise nothing
+            raise NothingStoredError
         reading = Reading.model_validate(document)
         counts = {
             window.key: sum(

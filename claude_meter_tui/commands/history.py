@@ -36,7 +36,7 @@ def show(env: Mapping[str, str], *, window: str | None, since: str | None, style
     start = given_time("--since", since, "local") if since else None
     store = Store.open_existing(settings.load(env).store_file)
     if store is None:
-        raise NothingStoredError("No reading is stored yet.", "Run `claude-meter-tui once`.")
+        raise NothingStoredError
     with store:
         rows = store.history(window, start)
         if style == "csv":

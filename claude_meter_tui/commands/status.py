@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from claude_meter_tui import paths, report
 from claude_meter_tui.errors import MeterError, NothingStoredError
@@ -47,19 +47,15 @@ def text(style: str, now: datetime) -> str:
     Raises:
         NothingStoredError: no reading is stored, or the store cannot be read.
     """
-    nothing = NothingStoredError(
-        "No reading is stored yet.", "Run `claude-meter-tui once`, or leave the dashboard open."
-    )
     store = Store.open_existing(paths.store_file(paths.state_dir(os.environ)))
     if store is None:
-        raise nothing
+        raise NothingStoredError
     try:
         with store:
-            account = store.note("account")
-            reading = store.newest(account_id=int(account) if account else None)
-            skew = timedelta(seconds=float(store.note("skew") or 0))
+            reading = store.newest(account_id=store.noted_account())
+            skew = store.noted_skew()
     except sqlite3.Error:
         raise NothingStoredError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None
     if reading is None:
-        raise nothing
+        raise NothingStoredError
     return report.render(style, reading, now + skew)

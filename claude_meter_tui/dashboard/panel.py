@@ -51,7 +51,7 @@ class WindowsPanel(Vertical, can_focus=False):
         extra = view.state.reading.extra_usage if view.state.reading else None
         has_extra = extra is not None and extra.is_shown
         room = self.room()
-        keys = self.shown_keys(view)
+        keys = self._keys_in(view, room)
         self.query_one(Extra).display = has_extra and room > len(keys)
         self.border_title = "windows, what is left" if view.show_left else "windows"
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
@@ -66,8 +66,11 @@ class WindowsPanel(Vertical, can_focus=False):
 
     def shown_keys(self, view: View) -> list[str]:
         """The windows shown on this screen, in their order."""
+        return self._keys_in(view, self.room())
+
+    def _keys_in(self, view: View, room: int) -> list[str]:
         tiny = self.screen.has_class("-tiny") or self.screen.has_class("-flat")
-        return visible_keys(view, self.room(), urgent_first=tiny)
+        return visible_keys(view, room, urgent_first=tiny)
 
     def room(self) -> int:
         """How many lines there are for gauges on this screen, whatever the panel's height is just now."""

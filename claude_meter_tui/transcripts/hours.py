@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.schema import Transaction
 from claude_meter_tui.transcripts.counting import Counting
 from claude_meter_tui.transcripts.sums import TokenSum
 
@@ -44,8 +45,7 @@ class Hours:
         """Make the sums anew if the transcripts have changed; whether that was needed."""
         if self._kept_stamp() == self._stamp():
             return False
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with Transaction(self._db):
             stamp = self._stamp()
             counting = Counting()
             counting.add(self._index.turns(self._roots))
@@ -59,10 +59,6 @@ class Hours:
                 ((self._scope, *key, *list(part.as_dict().values())[:5]) for key, part in sums.items()),
             )
             self._db.execute("INSERT OR REPLACE INTO summed VALUES (?,?)", (self._scope, stamp))
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
         return True
 
     def sum_by(self, grouping: str, *, since: int | None, until: int | None) -> tuple[TokenSum, dict[str, TokenSum]]:

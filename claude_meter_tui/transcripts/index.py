@@ -11,6 +11,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from claude_meter_tui.schema import Transaction
 from claude_meter_tui.transcripts.counting import merged
 from claude_meter_tui.transcripts.turns import Turn
 
@@ -124,27 +125,25 @@ class Index:
     def _write(self, batch: list[tuple[TranscriptFile, os.stat_result, Known | None, Read, bytes]]) -> None:
         if not batch:
             return
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            for file, status, before, read, tail in batch:
-                turns, loose = self._packed(read.turns), self._packed(read.loose)
-                state = (status.st_size, status.st_mtime_ns, read.to, tail)
-                if before is None:
-                    # Another process may have been first: its row stands, and is read on next time.
-                    self._db.execute(
-                        "INSERT OR IGNORE INTO transcripts (root, path, size, mtime_ns, read_to, tail, turns, loose)"
-                        " VALUES (?,?,?,?,?,?,?,?)",
-                        (file.root, file.path, *state, turns, loose),
-                    )
-                else:
-                    self._db.execute(
-                        "UPDATE transcripts SET size = ?, mtime_ns = ?, read_to = ?, tail = ?,"
-                        " turns = CAST(turns || ? AS BLOB), loose = ? WHERE id = ? AND read_to = ? AND path = ?",
-                        (*state, turns, loose, before.id, before.read_to, file.path),
-                    )
-            self._db.execute("COMMIT")
+            with Transaction(self._db):
+                for file, status, before, read, tail in batch:
+                    turns, loose = self._packed(read.turns), self._packed(read.loose)
+                    state = (status.st_size, status.st_mtime_ns, read.to, tail)
+                    if before is None:
+                        # Another process may have been first: its row stands, and is read on next time.
+                        self._db.execute(
+                            "INSERT OR IGNORE INTO transcripts"
+                            " (root, path, size, mtime_ns, read_to, tail, turns, loose) VALUES (?,?,?,?,?,?,?,?)",
+                            (file.root, file.path, *state, turns, loose),
+                        )
+                    else:
+                        self._db.execute(
+                            "UPDATE transcripts SET size = ?, mtime_ns = ?, read_to = ?, tail = ?,"
+                            " turns = CAST(turns || ? AS BLOB), loose = ? WHERE id = ? AND read_to = ? AND path = ?",
+                            (*state, turns, loose, before.id, before.read_to, file.path),
+                        )
         except BaseException:
-            self._db.execute("ROLLBACK")
             self._names.clear()  # names given in this transaction are gone with it
             raise
 
@@ -153,18 +152,13 @@ class Index:
 
         Rows without a message id are let go: the new content may hold them again, and nothing would tell.
         """
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with Transaction(self._db):
             row = self._db.execute("SELECT turns FROM transcripts WHERE id = ?", (before.id,)).fetchone()
             named = b"".join(_PACKED.pack(*turn) for turn in _PACKED.iter_unpack(row[0]) if turn[1]) if row else b""
             self._db.execute(
                 "UPDATE transcripts SET path = NULL, turns = ?, loose = x'' WHERE id = ? AND read_to = ?",
                 (named, before.id, before.read_to),
             )
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
 
     def _packed(self, turns: Iterable[Turn]) -> bytes:
         return b"".join(
