@@ -59,15 +59,6 @@ class Pane:
             time.sleep(0.05)
         return shown
 
-    def escape(self, until: Callable[[str], bool]) -> None:
-        """Escape, again if need be: a report of the terminal's right behind it makes it part of another sequence."""
-        for _ in range(3):
-            self.type("Escape")
-            with suppress(AssertionError):
-                self.wait(until, seconds=4)
-                return
-        self.wait(until, seconds=1)
-
     def run(self, *arguments: str, term: str = "xterm-256color") -> None:
         # tmux sets TERM in its panes; the one a user's terminal has is set for the command.
         self.type(f"TERM={term} {SCRIPT} {' '.join(arguments)}; echo left with $?", "Enter")
@@ -117,10 +108,12 @@ def test_it_reads_shows_resizes_and_quits(live: DemoServer, open_pane: Callable[
         assert all(len(line) <= width for line in shown.splitlines())
     pane.type("Enter")
     pane.wait(lambda shown: all(word in shown for word in ("even pace", "esc back", "key ")))  # whichever is selected
-    pane.escape(lambda shown: "next stop" in shown)
+    pane.type("Escape")
+    pane.wait(lambda shown: "next stop" in shown)
     pane.type("?")
     pane.wait(lambda shown: "How to read it" in shown)
-    pane.escape(lambda shown: "How to read it" not in shown)
+    pane.type("Escape")
+    pane.wait(lambda shown: "How to read it" not in shown)
     pane.type("r")
     pane.wait(lambda shown: "Asked just now" in shown)
     pane.type("q")
