@@ -2,7 +2,8 @@
 
 The server weighs every request from every machine and app; here is only what this machine's Claude Code wrote. So the
 sums are facts, the cap is an assumption (local counters assume one: the largest earlier block), and the gap between the
-two percentages is what there is to explain. Pure: turns and a reading in, figures out; time is passed in.
+two percentages is what there is to explain. Pure: pieces of what was said and a reading in, figures out; time is passed
+in.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from claude_meter_tui.transcripts.sums import TokenSum
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from claude_meter_tui.transcripts.turns import Turn
+    from claude_meter_tui.transcripts.turns import Piece
     from claude_meter_tui.windows import Window
 
 _HOUR_MS = 3_600_000
@@ -47,8 +48,8 @@ class Share:
     gap_points: float | None
 
 
-def what_counts(window: Window) -> tuple[str, Callable[[Turn], bool]]:
-    """(`all` | `model` | `none`, which turns): by the window's model and surface, as far as either is understood."""
+def what_counts(window: Window) -> tuple[str, Callable[[str], bool]]:
+    """(`all` | `model` | `none`, whether a turn of this model counts): as far as model and surface are understood."""
     surface_seen = window.surface is None or window.surface in _OWN_SURFACES
     known = window.group in ("session", "weekly")
     if not surface_seen or not known:
@@ -56,65 +57,82 @@ def what_counts(window: Window) -> tuple[str, Callable[[Turn], bool]]:
     if window.model is None:
         return "all", lambda _: True
     words = _words(window.model)
-    return "model", lambda turn: _is_of(turn.model, words)
+    return "model", lambda model: _is_of(model, words)
 
 
-def share_of(window: Window, turns: Iterable[Turn], now: datetime) -> Share:
+def cuts(windows: Iterable[Window], now: datetime, earliest: datetime) -> list[int]:
+    """The times (ms) at which pieces must be cut for `share_of` to be exact, back to `earliest`."""
+    found = {_millis(now)}
+    for window in windows:
+        if (moment := window.opened_at) is None or window.length_seconds is None:
+            continue
+        found.add(_millis(moment))
+        while window.group != "session" and moment > earliest:
+            moment -= timedelta(seconds=window.length_seconds)
+            found.add(_millis(moment))
+    return sorted(found)
+
+
+def share_of(window: Window, pieces: Iterable[Piece], now: datetime) -> Share:
     """The local side of a window at a moment.
 
     Args:
         window: as read.
-        turns: every turn that counts, in any order; those after `now` are left out.
+        pieces: what counts, in any order, cut where `cuts` says; those after `now` are left out.
         now: the moment, by the server's clock.
     """
     counts, counted = what_counts(window)
-    own = sorted((turn for turn in turns if counted(turn) and turn.at <= _millis(now)), key=lambda turn: turn.at)
     since = None if standing.is_over(window.resets_at, now) else window.opened_at
     tokens = TokenSum()
     if since is None or counts == "none" or window.length_seconds is None:
         return Share(counts, since, tokens, None, None, None)
-    for turn in own:
-        if turn.at >= _millis(since):
-            tokens.add(turn)
-    earlier = [turn for turn in own if turn.at < _millis(since)]
+    start, end = _millis(since), _millis(now)
+    earlier: list[Piece] = []
+    for piece in pieces:
+        if piece.last_at > end or not counted(piece.model):
+            continue
+        if piece.first_at >= start:
+            tokens.add(piece)
+        else:
+            earlier.append(piece)
     length = timedelta(seconds=window.length_seconds)
-    sums = blocks(earlier, length) if window.group == "session" else spans(earlier, since, length)
+    sums = blocks(sorted(earlier), length) if window.group == "session" else spans(earlier, since, length)
     cap = max(sums, default=0) or None
     percent = tokens.total_tokens / cap * 100 if cap else None
     return Share(counts, since, tokens, cap, percent, None if percent is None else window.utilization - percent)
 
 
-def blocks(turns: Sequence[Turn], length: timedelta) -> list[int]:
-    """Sums of the blocks a local counter sees in turns sorted by time.
+def blocks(pieces: Sequence[Piece], length: timedelta) -> list[int]:
+    """Sums of the blocks a local counter sees in pieces sorted by time.
 
-    A block begins with the full hour (UTC) of its first turn and ends `length` later, or with a pause as long as that
-    (ccusage's `blocks`).
+    A block begins with the full hour (UTC) of its first turn and ends `length`, of whole hours, later, or with a pause
+    as long as that (ccusage's `blocks`).
     """
     width = length // timedelta(milliseconds=1)
     sums: list[int] = []
     start = last = -width
-    for turn in turns:
-        if turn.at - start >= width or turn.at - last >= width or not sums:
-            start = turn.at // _HOUR_MS * _HOUR_MS
+    for piece in pieces:
+        if piece.first_at - start >= width or piece.first_at - last >= width or not sums:
+            start = piece.first_at // _HOUR_MS * _HOUR_MS
             sums.append(0)
-        sums[-1] += turn.total_tokens
-        last = turn.at
+        sums[-1] += piece.total_tokens
+        last = max(last, piece.last_at)
     return sums
 
 
-def spans(turns: Sequence[Turn], since: datetime, length: timedelta) -> list[int]:
+def spans(pieces: Iterable[Piece], since: datetime, length: timedelta) -> list[int]:
     """Sums over the whole spans of `length` that end at `since`, one before the other."""
     width, end = length // timedelta(milliseconds=1), _millis(since)
     sums: dict[int, int] = {}
-    for turn in turns:
-        number = (end - 1 - turn.at) // width
-        sums[number] = sums.get(number, 0) + turn.total_tokens
+    for piece in pieces:
+        number = (end - 1 - piece.first_at) // width
+        sums[number] = sums.get(number, 0) + piece.total_tokens
     return list(sums.values())
 
 
-def fan_out(turn: Turn, windows: Iterable[Window]) -> list[Window]:
-    """The windows a turn moved: one turn reaches several at once (FACTS §5)."""
-    return [window for window in windows if what_counts(window)[1](turn)]
+def fan_out(model: str, windows: Iterable[Window]) -> list[Window]:
+    """The windows a turn of this model moved: one turn reaches several at once (FACTS §5)."""
+    return [window for window in windows if what_counts(window)[1](model)]
 
 
 def _words(name: str) -> list[str]:

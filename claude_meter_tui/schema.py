@@ -73,8 +73,7 @@ _READINGS = (
     "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
 )
 
-# One row a transcript, its turns packed (transcripts/index.py says how): written whole or not at all with how far they
-# were read. `path` is NULL for turns whose file was rewritten since; a deleted file keeps its row.
+# A first shape of the next, in no version that was cut: it stays since a migration is never edited.
 _TRANSCRIPTS = (
     """
     CREATE TABLE transcripts (
@@ -109,7 +108,73 @@ _TRANSCRIPTS = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS)
+# One row a transcript, its turns packed beside it (transcripts/records.py says how): written whole or not at all with
+# how far they were read. `path` is NULL for turns whose file was rewritten since; a deleted file keeps its row.
+# `changed` grows with each write, so that what is derived from the rows knows whether it is current.
+_COUNTED = (
+    "DROP TABLE transcripts",
+    "DROP TABLE names",
+    "DROP TABLE summed",
+    "DROP TABLE hours",
+    """
+    CREATE TABLE transcripts (
+        id INTEGER PRIMARY KEY,
+        root TEXT NOT NULL,
+        path TEXT UNIQUE,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        read_to INTEGER NOT NULL,
+        tail BLOB NOT NULL,
+        changed INTEGER NOT NULL
+    ) STRICT
+    """,
+    # Apart, so that a look at which files have changed need not pass over their turns.
+    """
+    CREATE TABLE packed (
+        id INTEGER PRIMARY KEY REFERENCES transcripts (id) ON DELETE CASCADE,
+        turns BLOB NOT NULL,
+        loose BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX transcripts_by_change ON transcripts (root, changed)",
+    # What a record's 64-bit `origin` stands for.
+    """
+    CREATE TABLE origins (
+        id INTEGER PRIMARY KEY,
+        model TEXT NOT NULL,
+        session TEXT NOT NULL,
+        project TEXT NOT NULL
+    ) STRICT
+    """,
+    # A set of roots, and the newest change its counted turns and sums include; NULL: they are to be made anew.
+    "CREATE TABLE scopes (id INTEGER PRIMARY KEY, roots TEXT NOT NULL UNIQUE, upto INTEGER) STRICT",
+    """
+    CREATE TABLE counted (
+        scope INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        turns BLOB NOT NULL,
+        PRIMARY KEY (scope, hour)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE hours (
+        scope INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        origin INTEGER NOT NULL,
+        turns INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        cache_read_tokens INTEGER NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        PRIMARY KEY (scope, hour, origin)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED)
 
 
 class Transaction:

@@ -14,15 +14,19 @@ from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.payload import read_usage
-from claude_meter_tui.transcripts.turns import Turn
+from claude_meter_tui.transcripts.turns import Piece
 from claude_meter_tui.windows import Window
 
 HOUR = timedelta(hours=1)
 MONDAY = NOON.replace(day=23)
 
 
-def turn(at: datetime, tokens: int = 100, model: str = "claude-opus-4-5-20251101") -> Turn:
-    return Turn(round(at.timestamp() * 1000), 1, 1, model, "s", "p", False, tokens, 0, 0, 0, 0)
+OPUS = "claude-opus-4-5-20251101"
+
+
+def turn(at: datetime, tokens: int = 100, model: str = OPUS) -> Piece:
+    moment = round(at.timestamp() * 1000)
+    return Piece(moment, moment, model, 1, tokens, 0, 0, 0)
 
 
 def windows(name: str) -> dict[str, Window]:
@@ -53,7 +57,7 @@ SCOPED = windows("limits-array-only.json")
 def test_what_counts_in_a_window(window: Window, counts: str, opus: bool, fable: bool) -> None:
     kind, counted = what_counts(window)
     assert kind == counts
-    assert counted(turn(MONDAY)) is opus and counted(turn(MONDAY, model="claude-fable-5")) is fable
+    assert counted(OPUS) is opus and counted("claude-fable-5") is fable
 
 
 @pytest.mark.parametrize(
@@ -70,11 +74,11 @@ def test_what_counts_in_a_window(window: Window, counts: str, opus: bool, fable:
 )
 def test_models_are_told_by_their_family_name(label: str, model: str, same: bool) -> None:
     window = NAMED["seven_day_opus"].model_copy(update={"model": label})
-    assert what_counts(window)[1](turn(MONDAY, model=model)) is same
+    assert what_counts(window)[1](model) is same
 
 
 def test_one_turn_reaches_several_windows() -> None:
-    moved = [window.label for window in fan_out(turn(MONDAY), NAMED.values())]
+    moved = [window.label for window in fan_out(OPUS, NAMED.values())]
     assert moved == ["5-hour", "7-day", "7-day Opus", "7-day apps"]
 
 

@@ -9,36 +9,45 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from conftest import NOON, run_script
-from test_transcripts import ours, row, tree_of
+from test_transcripts import counted, ours, row, tree_of
 from trees import Tree
 
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.store import Store
-from claude_meter_tui.transcripts.counting import Counting
-from claude_meter_tui.transcripts.hours import HOUR_MS, Hours
-from claude_meter_tui.transcripts.index import Index, Refreshed
-from claude_meter_tui.transcripts.roots import transcript_files
-from claude_meter_tui.transcripts.sums import sum_by
+from claude_meter_tui.transcripts import scanning
+from claude_meter_tui.transcripts.counting import what_counts
+from claude_meter_tui.transcripts.hours import Hours
+from claude_meter_tui.transcripts.index import Index, every_record
+from claude_meter_tui.transcripts.ledger import Ledger
+from claude_meter_tui.transcripts.records import HOUR_MS, total_of
+from claude_meter_tui.transcripts.roots import transcripts
+from claude_meter_tui.transcripts.sums import TokenSum
+from claude_meter_tui.transcripts.turns import Turn, piece_of
 
 
 class Kept:
     """An index in a store of its own, over one root."""
 
     def __init__(self, store: Store, root: Path) -> None:
-        self.root, self.index = root, Index(store.connection)
+        self.root, self.store = root, store
+        self.index, self.ledger = Index(store.connection, [str(root)]), Ledger(store.connection, [str(root)])
 
-    def refresh(self) -> Refreshed:
-        return self.index.refresh(transcript_files([str(self.root)]))
+    def refresh(self) -> tuple[int, int, int, list[str]]:
+        done = self.index.refresh(transcripts([str(self.root)]))
+        return done.files, done.read_files, done.read_bytes, done.unread
 
     def total(self) -> int:
-        counting = Counting()
-        counting.add(self.index.turns([str(self.root)]))
-        return sum(turn.total_tokens for turn in counting.turns())
+        """By the kept sums, which must be what the kept turns say, counted whole."""
+        whole = sum(map(total_of, what_counts(every_record(self.store.connection, [str(self.root)]))))
+        assert self.ledger.sum_by("total", since=None, until=None)[0].total_tokens == whole
+        assert sum(turn.total_tokens for turn in self.ledger.turns(0, 2**50)) == whole
+        return whole
 
     @property
     def file(self) -> Path:
@@ -69,8 +78,8 @@ def append(file: Path, text: str) -> None:
 
 def test_a_second_look_reads_nothing(kept: Kept) -> None:
     tree_of(kept.root, row("m1"), row("m2"))
-    assert kept.refresh().read_files == 1 and kept.total() == 220
-    assert kept.refresh() == Refreshed(1, 0, 0, []) and kept.total() == 220
+    assert kept.refresh()[1] == 1 and kept.total() == 220
+    assert kept.refresh() == (1, 0, 0, []) and kept.total() == 220
 
 
 def test_what_is_appended_is_read_and_nothing_else(kept: Kept) -> None:
@@ -78,7 +87,7 @@ def test_what_is_appended_is_read_and_nothing_else(kept: Kept) -> None:
     kept.refresh()
     line = json.dumps(row("m2")) + "\n"
     append(kept.file, line)
-    assert kept.refresh().read_bytes == len(line) and kept.total() == 330
+    assert kept.refresh()[2] == len(line) and kept.total() == 330
 
 
 def test_a_half_written_line_counts_once_it_is_whole_and_then_once(kept: Kept) -> None:
@@ -126,14 +135,14 @@ def test_a_deleted_file_stays_counted(kept: Kept) -> None:
     tree_of(kept.root, row("m1"), nameless())
     kept.refresh()
     kept.file.unlink()
-    assert kept.refresh().files == 0 and kept.total() == 220
+    assert kept.refresh()[0] == 0 and kept.total() == 220
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_others_count(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     tree_of(kept.root, row("m1"))
     (kept.root / "projects" / "p" / "gone.jsonl").symlink_to(kept.root / "nowhere")
-    refreshed = kept.refresh()
-    assert [Path(path).name for path in refreshed.unread] == ["gone.jsonl"] and kept.total() == 110
+    unread = kept.refresh()[3]
+    assert [Path(path).name for path in unread] == ["gone.jsonl"] and kept.total() == 110
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -169,12 +178,11 @@ import sys
 from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts import index
 from claude_meter_tui.transcripts.index import Index
-from claude_meter_tui.transcripts.roots import transcript_files
-from claude_meter_tui.transcripts.sums import sum_by
+from claude_meter_tui.transcripts.roots import transcripts
 index._BATCH_BYTES = 20_000
 with Store.open(sys.argv[1]) as store:
     print("begun", flush=True)
-    Index(store.connection).refresh(transcript_files([sys.argv[2]]))
+    Index(store.connection, [sys.argv[2]]).refresh(transcripts([sys.argv[2]]))
 """
 
 
@@ -186,7 +194,7 @@ def test_two_processes_at_once_double_nothing(store_path: str, tmp_path: Path) -
     assert [process.wait(60) for process in running] == [0, 0, 0]
     with Store.open(store_path) as store:
         kept = Kept(store, tmp_path / "root")
-        assert kept.refresh().read_files == 0
+        assert kept.refresh()[1] == 0
         assert kept.total() == sum(ours([tmp_path / "root"]).values())
         rows = store.connection.execute("SELECT count(*), count(DISTINCT path) FROM transcripts").fetchone()
         assert rows[0] == rows[1]
@@ -230,47 +238,143 @@ def test_local_without_a_usable_store_counts_all_the_same(scratch_home: Path) ->
 
 # --- sums by the hour -------------------------------------------------------------------------------------------------
 
+GROUPINGS = {
+    "total": lambda turn: "",
+    "model": lambda turn: turn.model,
+    "day": lambda turn: datetime.fromtimestamp(turn.at / 1000, UTC).date().isoformat(),
+    "session": lambda turn: turn.session,
+    "project": lambda turn: turn.project,
+}
 
-@pytest.mark.parametrize("grouping", ["total", "model", "day", "session", "project"])
+
+def summed(turns: Iterable[Turn]) -> TokenSum:
+    whole = TokenSum()
+    for turn in turns:
+        whole.add(piece_of(turn))
+    return whole
+
+
+@pytest.mark.parametrize("grouping", GROUPINGS)
 def test_hourly_sums_equal_the_turns_sums(store_path: str, tmp_path: Path, grouping: str) -> None:
     tree = Tree(tmp_path, 5, roots=2)
     tree.write(sessions=8)
     roots = [str(root) for root in tree.roots]
     with Store.open(store_path) as store:
-        index = Index(store.connection)
-        index.refresh(transcript_files(roots))
-        hours = Hours(store.connection, index, roots)
-        assert hours.bring_up_to_date() and not hours.bring_up_to_date()
-        counting = Counting()
-        counting.add(index.turns(roots))
-        turns = list(counting.turns())
+        Index(store.connection, roots).refresh(transcripts(roots))
+        ledger = Ledger(store.connection, roots)
+        turns = counted(tree.roots)
+        assert sorted(ledger.turns(0, 2**50)) == sorted(turns)
         first = min(turn.at for turn in turns) // HOUR_MS * HOUR_MS
-        for since, until in ((None, None), (first + 9 * HOUR_MS, None), (first + 2 * HOUR_MS, first + 20 * HOUR_MS)):
-            assert hours.sum_by(grouping, since=since, until=until) == sum_by(turns, grouping, since=since, until=until)
+        ends = [(None, None), (first + 9 * HOUR_MS, None), (first + 2 * HOUR_MS + 7, first + 20 * HOUR_MS + 1_234_567)]
+        ends += [(first + 2 * HOUR_MS + 7, first + 2 * HOUR_MS + 1_800_000), (first + 9, first), (0, 5)]
+        for since, until in ends:
+            inside = [turn for turn in turns if (since or 0) <= turn.at < (until or 2**50)]
+            whole, parts = ledger.sum_by(grouping, since=since, until=until)
+            assert whole == summed(inside)
+            keys = {GROUPINGS[grouping](turn) for turn in inside} if grouping != "total" else set()
+            assert parts == {key: summed(turn for turn in inside if GROUPINGS[grouping](turn) == key) for key in keys}
 
 
-def test_hourly_sums_follow_every_change(kept: Kept, store_path: str) -> None:
-    tree_of(kept.root, row("m1"), nameless())
+def test_pieces_are_hours_by_model_cut_where_asked(store_path: str, tmp_path: Path) -> None:
+    write_tree(tmp_path / "root", NOON)
     with Store.open(store_path) as store:
-        hours = Hours(store.connection, kept.index, [str(kept.root)])
+        kept = Kept(store, tmp_path / "root")
+        kept.refresh()
+        turns = kept.ledger.turns(0, 2**50)
+        cut = turns[len(turns) // 2].at
+        for cuts in ([], [cut], [turn.at for turn in turns]):
+            pieces = kept.ledger.pieces(cuts)
+            assert sum(piece.total_tokens for piece in pieces) == sum(turn.total_tokens for turn in turns)
+            assert all(piece.last_at < when or piece.first_at >= when for piece in pieces for when in cuts)
+            assert pieces == sorted(pieces)
+        assert len(kept.ledger.pieces()) < len(turns) / 3 and len(pieces) == len(turns)
+        assert kept.ledger.newest_turns(3, 2**45) == sorted(turns, reverse=True)[:3]
+        assert kept.ledger.newest_turns(3, cut)[0].at < cut
 
-        def total() -> int:
-            kept.refresh()
-            hours.bring_up_to_date()
-            return hours.sum_by("total", since=None, until=None)[0].total_tokens
 
-        assert total() == 220
-        append(kept.file, json.dumps(row("m2")))
-        assert total() == 330
-        append(kept.file, "\n" + json.dumps(row("m1", output=500)) + "\n")
-        assert total() == 730
-        kept.file.write_text(json.dumps(row("m9")) + "\n")
-        assert total() == kept.total() == 730
+def test_hourly_sums_follow_every_change(kept: Kept) -> None:
+    tree_of(kept.root, row("m1"), nameless())
+
+    def total() -> int:
+        kept.refresh()
+        return kept.total()
+
+    assert total() == 220
+    append(kept.file, json.dumps(row("m2")))
+    assert total() == 330
+    append(kept.file, "\n" + json.dumps(row("m1", output=500)) + "\n")
+    assert total() == 730
+    kept.file.write_text(json.dumps(row("m9")) + "\n")
+    assert total() == 730
+
+
+def test_a_change_is_followed_without_counting_everything_anew(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tree(kept.root, NOON)
+    kept.refresh()
+    monkeypatch.setattr(Hours, "_rebuild", lambda *_: pytest.fail("everything was counted anew"))
+    append(kept.file, json.dumps(row("m1")) + "\n" + json.dumps(row("m2", isSidechain=True)) + "\n")
+    before = kept.ledger.change()
+    kept.refresh()
+    assert kept.ledger.change() > before
+    kept.total()
+
+
+def test_another_set_of_roots_has_sums_of_its_own(store_path: str, tmp_path: Path) -> None:
+    with Store.open(store_path) as store:
+        one, two = tree_of(tmp_path / "one", row("m1")), tree_of(tmp_path / "two", row("m1"), row("m2"))
+        roots = [str(one), str(two)]
+        for _ in range(2):
+            for chosen in (roots, roots[:1], roots[1:]):
+                Index(store.connection, chosen).refresh(transcripts(chosen))
+            totals = [
+                Ledger(store.connection, chosen).sum_by("total", since=None, until=None)[0].total_tokens
+                for chosen in (roots, roots[:1], roots[1:])
+            ]
+            assert totals in ([220, 110, 220], [330, 110, 330])
+            append(next(two.rglob("*.jsonl")), json.dumps(row("m3")) + "\n")
 
 
 def test_an_unchanged_tree_is_summed_without_a_look_at_its_turns(scratch_home: Path) -> None:
     write_tree(scratch_home / "claude", NOON)
     whole = run_script("local", "--by", "day", "--json").stdout
     with Store.open(str(scratch_home / "state" / "meter.sqlite3")) as store:
-        store.connection.execute("UPDATE transcripts SET turns = zeroblob(length(turns))")
+        store.connection.execute("UPDATE packed SET turns = zeroblob(length(turns))")
+        store.connection.execute("UPDATE counted SET turns = zeroblob(length(turns))")
     assert run_script("local", "--by", "day", "--json").stdout == whole
+
+
+# --- many files, in processes of their own ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_processes_find_what_one_finds(
+    store_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    tree = Tree(tmp_path, seed, roots=2)
+    tree.write(sessions=8)
+    roots = [str(root) for root in tree.roots]
+    monkeypatch.setattr(scanning, "_WORTH_PROCESSES", 0)
+    with Store.open(store_path) as store:
+        done = Index(store.connection, roots).refresh(transcripts(roots))
+        assert done.read_files == done.files and done.unread == []
+        assert sorted(Ledger(store.connection, roots).turns(0, 2**50)) == sorted(counted(tree.roots))
+
+
+@pytest.mark.parametrize("program", ["import os; os._exit(3)", "import sys; sys.stdin.buffer.read(); print('odd')"])
+def test_what_a_failed_process_leaves_is_read_here(kept: Kept, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    tree_of(kept.root, row("m1"), row("m2"))
+    monkeypatch.setattr(scanning, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(scanning, "_PROGRAM", program + " #{}")
+    assert kept.refresh()[1] == 1 and kept.total() == 220
+
+
+def test_a_scan_that_is_given_up_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tree(tmp_path, NOON)
+    monkeypatch.setattr(scanning, "_WORTH_PROCESSES", 0)
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **more: started.append(popen(*args, **more)) or started[-1])
+    answers = scanning.scan([(file, 0, status.st_size) for file, status in transcripts([str(tmp_path)]) if status])
+    assert next(answers)[1] is not None
+    answers.close()
+    assert started and all(process.poll() is not None for process in started)

@@ -17,20 +17,31 @@ from trees import Row, Tree, ccusage_daily
 
 from claude_meter_tui.commands.local import short
 from claude_meter_tui.demo.transcripts import write_tree
-from claude_meter_tui.transcripts.counting import Counting
-from claude_meter_tui.transcripts.roots import TranscriptFile, transcript_files
-from claude_meter_tui.transcripts.rows import turns_in
-from claude_meter_tui.transcripts.sums import sum_by
+from claude_meter_tui.transcripts.counting import what_counts
+from claude_meter_tui.transcripts.records import Record, total_of
+from claude_meter_tui.transcripts.roots import TranscriptFile, transcripts
+from claude_meter_tui.transcripts.rows import Reader
 from claude_meter_tui.transcripts.turns import Turn
 
 Kinds = Counter[tuple[str, str, str]]  # (day, model, kind) → tokens
 
 
+def turns_in(file: TranscriptFile) -> list[Record]:
+    read = Reader().read_on(file, 0)
+    return [*read.records, *read.loose]
+
+
 def counted(roots: Iterable[Path]) -> list[Turn]:
-    counting = Counting()
-    for file in transcript_files(map(str, roots)):
-        counting.add(turns_in(file))
-    return list(counting.turns())
+    """Every turn that counts, read whole and kept nowhere."""
+    reader = Reader()
+    records: list[Record] = []
+    for file, _ in transcripts(map(str, roots)):
+        read = reader.read_on(file, 0)
+        records += [*read.records, *read.loose]
+    origins = reader.new_origins()
+    return [
+        Turn(at, *origins[origin], bool(aside), *counts) for at, _, _, origin, *counts, aside in what_counts(records)
+    ]
 
 
 def ours(roots: Iterable[Path]) -> Kinds:
@@ -184,7 +195,7 @@ def test_one_file_by_two_roads_is_read_once(tmp_path: Path) -> None:
     del nameless["message"]["id"]
     folder = tree_of(tmp_path / "one", nameless)
     (tmp_path / "two").symlink_to(folder)
-    assert len(list(transcript_files([str(folder), str(tmp_path / "two"), str(folder)]))) == 1
+    assert len(list(transcripts([str(folder), str(tmp_path / "two"), str(folder)]))) == 1
 
 
 def test_cache_writes_are_split_by_lifetime(tmp_path: Path) -> None:
@@ -197,32 +208,30 @@ def test_cache_writes_are_split_by_lifetime(tmp_path: Path) -> None:
     assert (turn.cache_write_5m_tokens, turn.cache_write_1h_tokens, turn.cache_write_tokens) == (3, 4, 7)
 
 
-TURNS = st.builds(
-    Turn,
-    at=st.integers(0, 5),
-    message_id=st.sampled_from([1, 2, None]),
-    request_id=st.sampled_from([1, 2, None]),
-    model=st.sampled_from(["a", "b"]),
-    session=st.sampled_from(["s", "t"]),
-    project=st.just("p"),
-    sidechain=st.booleans(),
-    input_tokens=st.integers(0, 3),
-    output_tokens=st.integers(0, 3),
-    cache_write_5m_tokens=st.just(0),
-    cache_write_1h_tokens=st.just(0),
-    cache_read_tokens=st.just(0),
+IDS = st.sampled_from([b"1" * 8, b"2" * 8, bytes(8)])
+RECORDS = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        IDS,
+        IDS,
+        st.integers(1, 2),
+        *(st.integers(0, 3), st.integers(0, 3), st.just(0), st.just(0), st.just(0)),
+        st.booleans(),
+    ),
+    max_size=10,
 )
 
 
-@given(st.lists(TURNS, max_size=10), st.integers(0, 1000))
-def test_the_order_of_reading_makes_no_difference(turns: list[Turn], seed: int) -> None:
-    shuffled = random.Random(seed).sample(turns, len(turns))
-    results = []
-    for order in (turns, shuffled):
-        counting = Counting()
-        counting.add(order)
-        results.append(sorted(counting.turns(), key=repr))
-    assert results[0] == results[1]
+@given(RECORDS, st.integers(0, 1000))
+def test_the_order_of_reading_makes_no_difference(records: list[Record], seed: int) -> None:
+    shuffled = random.Random(seed).sample(records, len(records))
+    assert sorted(what_counts(records)) == sorted(what_counts(shuffled))
+
+
+@given(RECORDS, st.integers(0, 10))
+def test_what_counts_of_what_counts_in_parts_is_what_counts_in_the_whole(records: list[Record], cut: int) -> None:
+    parts = [*what_counts(records[:cut]), *what_counts(records[cut:])]
+    assert sorted(what_counts(parts)) == sorted(what_counts(records))
 
 
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
@@ -248,8 +257,8 @@ def test_any_json_in_a_row_is_read_without_an_exception(
     second = row()
     second["message"] = {"id": value, "model": inner, "usage": {"input_tokens": value, "cache_creation": inner}}
     file.write_text("\n".join(json.dumps(each) for each in (first, second)))
-    for turn in turns_in(TranscriptFile("", str(file), "p", "s")):
-        assert turn.total_tokens >= 0
+    for record in turns_in(TranscriptFile("", str(file), "p", "s")):
+        assert total_of(record) >= 0
 
 
 # --- the command ----------------------------------------------------------------------------------------------------
@@ -309,7 +318,3 @@ def test_local_without_transcripts_says_so_and_bad_times_exit_2() -> None:
 )
 def test_counts_are_short(count: int, text: str) -> None:
     assert short(count) == text
-
-
-def test_sums_by_nothing_have_no_parts() -> None:
-    assert sum_by([], "total", since=None, until=None)[1] == {}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import attribution, paths, report, standing
-from claude_meter_tui.commands.local import count_turns, short
+from claude_meter_tui.commands.local import short, with_ledger
 from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.errors import NothingStoredError
 from claude_meter_tui.store import Store
@@ -29,8 +29,10 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool) -> int:
     """
     given = given_time("--at", at) if at else None
     reading, now, readings = _stored(env, given)
-    turns = count_turns(env)
-    shares = {window.key: attribution.share_of(window, turns, now) for window in reading.windows}
+    earliest = datetime(2024, 1, 1, tzinfo=UTC)  # before there was a Claude Code
+    cuts = attribution.cuts(reading.windows, now, earliest)
+    pieces, _ = with_ledger(env, lambda ledger: ledger.pieces(cuts))
+    shares = {window.key: attribution.share_of(window, pieces, now) for window in reading.windows}
     if as_json:
         windows = [_as_dict(window, shares[window.key], reading, readings) for window in reading.windows]
         print(json.dumps({"schema": report.SCHEMA, "at": standing.iso_utc(now), "windows": windows}, indent=2))

@@ -3,107 +3,84 @@
 from __future__ import annotations
 
 import gc
-import json
 import sqlite3
 import sys
 from contextlib import closing
 from datetime import UTC
-from typing import TYPE_CHECKING, TypeVar
 
-from claude_meter_tui import paths, report, standing
-from claude_meter_tui.commands.times import given_time
+from claude_meter_tui import paths
 from claude_meter_tui.errors import BadUsageError, StoreError
 from claude_meter_tui.schema import migrate
 from claude_meter_tui.store import Store
-from claude_meter_tui.transcripts.counting import Counting
-from claude_meter_tui.transcripts.hours import HOUR_MS, Hours
 from claude_meter_tui.transcripts.index import Index, Refreshed
-from claude_meter_tui.transcripts.roots import transcript_files
-from claude_meter_tui.transcripts.sums import TokenSum, sum_by
+from claude_meter_tui.transcripts.ledger import Ledger
+from claude_meter_tui.transcripts.roots import transcripts
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime, tzinfo
+    from typing import TypeVar
 
-    from claude_meter_tui.transcripts.turns import Turn
+    from claude_meter_tui.transcripts.sums import TokenSum
 
-    Sums = tuple[TokenSum, dict[str, TokenSum]]
+    Result = TypeVar("Result")
 
 _UNREAD_NAMED = 3
-Result = TypeVar("Result")
 
 
 def run(
     env: Mapping[str, str],
     *,
-    since: str | None,
-    until: str | None,
-    at: str | None,
-    by: str,
-    timezone: str,
-    as_json: bool,
+    since: str | None = None,
+    until: str | None = None,
+    at: str | None = None,
+    by: str = "total",
+    timezone: str = "UTC",
+    as_json: bool = False,
 ) -> int:
-    """Read every transcript, print the sums.
+    """Read what is new in every transcript, print the sums.
 
     Raises:
         BadUsageError: a time or a timezone that is none.
     """
     zone = _zone(timezone)
-    start = given_time("--since", since, zone) if since else None
-    ends = [given_time(flag, text, zone) for flag, text in (("--until", until), ("--at", at)) if text]
+    start = _given("--since", since, zone)
+    ends = [end for end in (_given("--until", until, zone), _given("--at", at, zone)) if end]
     end = min(ends, default=None)
-    since_ms, until_ms = _millis(start), _millis(end)
 
-    def summed(connection: sqlite3.Connection, index: Index, roots: Sequence[str]) -> Sums:
-        if _on_full_hours(since_ms, until_ms) and (by != "day" or zone is UTC):
-            hours = Hours(connection, index, roots)
-            hours.bring_up_to_date()
-            return hours.sum_by(by, since=since_ms, until=until_ms)
-        return sum_by(_counted(index, roots), by, since=since_ms, until=until_ms, zone=zone)
+    def summed(ledger: Ledger) -> tuple[TokenSum, dict[str, TokenSum]]:
+        return ledger.sum_by(by, since=_millis(start), until=_millis(end), zone=zone)
 
-    (whole, parts), files = _with_index(env, summed)
+    (whole, parts), files = with_ledger(env, summed)
     if as_json:
-        shown = {
-            "schema": report.SCHEMA,
-            "since": standing.iso_utc(start) if start else None,
-            "until": standing.iso_utc(end) if end else None,
-            "files": files,
-            **whole.as_dict(),
-            "by": [{"key": key, **part.as_dict()} for key, part in _ordered(parts, by)],
-        }
-        print(json.dumps(shown, ensure_ascii=False, indent=2))
+        _print_json(whole, _ordered(parts, by), files, start, end)
     else:
         _print_table(whole, _ordered(parts, by), by, files)
     return 0
 
 
-def count_turns(env: Mapping[str, str]) -> list[Turn]:
-    """Every turn of this environment's transcripts that counts; complaints go to stderr."""
-    return _with_index(env, lambda _, index, roots: _counted(index, roots))[0]
+def with_ledger(env: Mapping[str, str], use: Callable[[Ledger], Result]) -> tuple[Result, int]:
+    """What `use` makes of all that counts in this environment's transcripts, brought up to date; and their number.
 
-
-def _with_index(
-    env: Mapping[str, str], use: Callable[[sqlite3.Connection, Index, Sequence[str]], Result]
-) -> tuple[Result, int]:
-    """What `use` makes of an index that is up to date, and how many transcripts there are."""
+    Complaints go to stderr: the sums are the same without a usable store, only nothing is kept then.
+    """
     roots = paths.transcript_roots(env)
     gc.disable()  # hundreds of thousands of small objects and no cycles, in a process that ends after this
 
-    def refreshed(connection: sqlite3.Connection) -> tuple[Result, Refreshed]:
-        index = Index(connection)
-        done = index.refresh(transcript_files(roots))
-        return use(connection, index, roots), done
+    def brought_up_to_date(connection: sqlite3.Connection) -> tuple[Result, Refreshed]:
+        done = Index(connection, roots).refresh(transcripts(roots))
+        return use(Ledger(connection, roots)), done
 
     try:
         with Store.open(paths.store_file(paths.state_dir(env))) as store:
-            result, done = refreshed(store.connection)
+            result, done = brought_up_to_date(store.connection)
     except (StoreError, sqlite3.Error) as error:
-        # The sums are the same without a usable store; only nothing is kept.
         reason = error.sentence if isinstance(error, StoreError) else f"The store cannot be written ({error})."
         print(f"claude-meter-tui: {reason} Every transcript is read anew.", file=sys.stderr)
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
             migrate(memory)
-            result, done = refreshed(memory)
+            result, done = brought_up_to_date(memory)
     unread = [paths.tilde(path, env) for path in done.unread]
     if unread:
         named = ", ".join(unread[:_UNREAD_NAMED]) + (" …" if len(unread) > _UNREAD_NAMED else "")
@@ -113,14 +90,22 @@ def _with_index(
     return result, done.files
 
 
-def _counted(index: Index, roots: Sequence[str]) -> list[Turn]:
-    counting = Counting()
-    counting.add(index.turns(roots))
-    return list(counting.turns())
+def _print_json(
+    whole: TokenSum, parts: list[tuple[str, TokenSum]], files: int, start: datetime | None, end: datetime | None
+) -> None:
+    import json
 
+    from claude_meter_tui import report, standing
 
-def _on_full_hours(*moments: int | None) -> bool:
-    return all(moment is None or moment % HOUR_MS == 0 for moment in moments)
+    shown = {
+        "schema": report.SCHEMA,
+        "since": standing.iso_utc(start) if start else None,
+        "until": standing.iso_utc(end) if end else None,
+        "files": files,
+        **whole.as_dict(),
+        "by": [{"key": key, **part.as_dict()} for key, part in parts],
+    }
+    print(json.dumps(shown, ensure_ascii=False, indent=2))
 
 
 def _ordered(parts: dict[str, TokenSum], by: str) -> list[tuple[str, TokenSum]]:
@@ -179,6 +164,14 @@ def _zone(name: str) -> tzinfo:
         return pendulum.timezone(name)
     except (ValueError, KeyError, OSError):
         raise BadUsageError(f"There is no timezone {name!r}.", "Write it like UTC or Europe/Vienna.") from None
+
+
+def _given(flag: str, text: str | None, zone: tzinfo) -> datetime | None:
+    if text is None:
+        return None
+    from claude_meter_tui.commands.times import given_time
+
+    return given_time(flag, text, zone)
 
 
 def _millis(moment: datetime | None) -> int | None:

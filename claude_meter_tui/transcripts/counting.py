@@ -3,64 +3,51 @@
 A message stands in one to four rows, resumed sessions replay rows into other files, and asides replay a parent's
 message under another request id. So: one turn for each (message id, request id), the row with the largest total; a
 sidechain's row counts only if no other row has its message id, and then once; rows without a message id count each.
+
+What counts of what counts in the parts is what counts in the whole, so that a file can be reduced by itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from claude_meter_tui.transcripts.records import ASIDE, MESSAGE, NAMELESS, REQUEST, total_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
-    from claude_meter_tui.transcripts.turns import Turn
-
-
-class Counting:
-    """Takes turns in any order; gives the ones that count."""
-
-    def __init__(self) -> None:
-        self._main: dict[tuple[int, int | None], Turn] = {}
-        self._main_ids: set[int] = set()
-        self._aside: dict[int, Turn] = {}
-        self._nameless: list[Turn] = []
-
-    def add(self, turns: Iterable[Turn]) -> None:
-        """Take more turns."""
-        for turn in turns:
-            if turn.message_id is None:
-                self._nameless.append(turn)
-            elif turn.sidechain:
-                known = self._aside.get(turn.message_id)
-                self._aside[turn.message_id] = turn if known is None else _better(known, turn)
-            else:
-                key = (turn.message_id, turn.request_id)
-                known = self._main.get(key)
-                self._main[key] = turn if known is None else _better(known, turn)
-                self._main_ids.add(turn.message_id)
-
-    def turns(self) -> Iterator[Turn]:
-        """The turns that count, in no particular order."""
-        yield from self._main.values()
-        yield from (turn for name, turn in self._aside.items() if name not in self._main_ids)
-        yield from self._nameless
+    from claude_meter_tui.transcripts.records import Record
 
 
-def merged(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns with rows that say the same again left out, which changes no count: a message has one to four rows."""
-    best: dict[tuple[object, ...], Turn] = {}
-    for turn in turns:
-        key = (turn.message_id, turn.request_id, turn.sidechain) if turn.message_id is not None else (len(best),)
-        known = best.get(key)
-        best[key] = turn if known is None else _better(known, turn)
-    return list(best.values())
+def what_counts(records: Iterable[Record]) -> list[Record]:
+    """The records that count, in no particular order."""
+    records = list(records)
+    messages = {record[MESSAGE] for record in records}
+    if len(messages) == len(records) and NAMELESS not in messages:
+        return records  # most files: nothing is said twice
+    main: dict[tuple[bytes, bytes], Record] = {}
+    aside: dict[bytes, Record] = {}
+    counting: list[Record] = []
+    for record in records:
+        message = record[MESSAGE]
+        if message == NAMELESS:
+            counting.append(record)
+        elif record[ASIDE]:
+            known = aside.get(message)
+            aside[message] = record if known is None else _better(known, record)
+        else:
+            key = (message, record[REQUEST])
+            known = main.get(key)
+            main[key] = record if known is None else _better(known, record)
+    counting += main.values()
+    if aside:
+        answered = {message for message, _ in main}
+        counting += [record for message, record in aside.items() if message not in answered]
+    return counting
 
 
-def _better(one: Turn, other: Turn) -> Turn:
+def _better(one: Record, other: Record) -> Record:
     """The larger total (early rows can hold a placeholder); of equals the earlier, then any fixed choice."""
-    if one.total_tokens != other.total_tokens:
-        return one if one.total_tokens > other.total_tokens else other
-    return one if _fixed(one) <= _fixed(other) else other
-
-
-def _fixed(turn: Turn) -> tuple[object, ...]:
-    return (turn.at, turn.project, turn.session, turn.model, turn.request_id or 0, turn[7:])
+    first, second = total_of(one), total_of(other)
+    if first != second:
+        return one if first > second else other
+    return min(one, other)

@@ -1,151 +1,184 @@
 """The turns read so far, kept in the store, so that a file is read on from where it was left.
 
 One row a transcript: how far it was read, the last bytes before that (to notice a rewrite), its turns, packed. Turns
-and offset change in one statement, so a process killed at any moment loses or doubles nothing; and only where the row
-is still as it was read, so two processes may run at once. What counts is not decided here: see `counting`.
+and offset change in one transaction, so a process killed at any moment loses or doubles nothing; and only where the row
+is still as it was read, so two processes may run at once. The sums (`hours`) follow in the same transaction.
 """
 
 from __future__ import annotations
 
-import os
-import struct
-from typing import TYPE_CHECKING, NamedTuple
-
 from claude_meter_tui.schema import Transaction
-from claude_meter_tui.transcripts.counting import merged
-from claude_meter_tui.transcripts.turns import Turn
+from claude_meter_tui.transcripts.hours import Hours, records_in
+from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, packed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from claude_meter_tui.transcripts.roots import TranscriptFile
-    from claude_meter_tui.transcripts.turns import Read
+    from claude_meter_tui.transcripts.records import Group, Record
+    from claude_meter_tui.transcripts.roots import Found, TranscriptFile
+    from claude_meter_tui.transcripts.rows import Origin
+    from claude_meter_tui.transcripts.scanning import Scanned
 
-# at (ms), message and request hash (0: none), model, session, project (rows of `names`), sidechain, five token counts
-_PACKED = struct.Struct("<qQQIIIBIIIII")
-_TAIL = 128
+    Known = tuple[int, int, int, int, bytes]
+    """(id, size, mtime_ns, read_to, tail)."""
+    Changed = tuple[TranscriptFile, os.stat_result, Known | None]
+
 # A batch is written when this much was read, so that a kill costs at most that, and many small files one commit.
 _BATCH_BYTES = 32 << 20
 
 
-class Known(NamedTuple):
-    """A transcript's row, without its turns."""
-
-    id: int
-    size: int
-    mtime_ns: int
-    read_to: int
-    tail: bytes
-
-
-class Refreshed(NamedTuple):
+class Refreshed:
     """What a refresh did: files there are, files and bytes read, and paths that could not be read."""
 
-    files: int
-    read_files: int
-    read_bytes: int
-    unread: list[str]
+    def __init__(self, files: int, read_files: int, read_bytes: int, unread: list[str]) -> None:
+        self.files, self.read_files, self.read_bytes, self.unread = files, read_files, read_bytes, unread
 
 
 class Index:
-    """The transcript tables of an open store."""
+    """The transcript tables of an open store, for one set of roots."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, roots: Sequence[str]) -> None:
         self._db = connection
-        self._names: dict[str, int] = {}
+        self.roots = tuple(dict.fromkeys(roots))
+        self.hours = Hours(connection, self.roots)
 
     def refresh(
-        self, files: Iterable[TranscriptFile], progress: Callable[[int], None] = lambda _read_bytes: None
+        self, found: Iterable[Found], progress: Callable[[int, int], None] = lambda _done, _whole: None
     ) -> Refreshed:
-        """Read what is new in these files; may be interrupted at any point, even inside `progress`.
+        """Read what is new in these files, the newest first, and bring the sums up to date.
+
+        It may be interrupted at any point, even inside `progress`, which is told the bytes read and to be read.
 
         Raises:
             sqlite3.Error: the store cannot be written.
         """
-        known = self._known()
-        batch: list[tuple[TranscriptFile, os.stat_result, Known | None, Read, bytes]] = []
-        count = read_files = read_bytes = waiting = 0
-        unread: list[str] = []
-        for file in files:
-            count += 1
-            before = known.get(file.path)
-            try:
-                status = os.stat(file.path)  # noqa: PTH116 - strings: there can be tens of thousands
-                if before is not None and (before.size, before.mtime_ns) == (status.st_size, status.st_mtime_ns):
-                    continue
-                start = before.read_to if before is not None and _continues(file.path, before) else 0
-                from claude_meter_tui.transcripts.rows import read_on  # msgspec and xxhash, only where needed
-
-                read = read_on(file, start)
-                tail = _tail(file.path, read.to)
-            except OSError:
-                unread.append(file.path)
-                continue
-            if start == 0 and before is not None and before.read_to:
-                self._set_aside(before)
-                before = None
-            batch.append((file, status, before, read._replace(turns=merged(read.turns)), tail))
-            read_files += 1
-            read_bytes += read.to - start
-            waiting += read.to - start
-            if waiting >= _BATCH_BYTES:
-                self._write(batch)
-                batch, waiting = [], 0
-                progress(read_bytes)
-        self._write(batch)
+        count, changed, unread = self._changed(found)
+        if changed:
+            read_files, read_bytes, fresh = self._read(changed, unread, progress)
+        else:
+            read_files, read_bytes, fresh = 0, 0, {}
+        self.hours.bring_up_to_date(fresh)
         return Refreshed(count, read_files, read_bytes, unread)
 
-    def turns(self, roots: Sequence[str]) -> Iterator[Turn]:
-        """Every turn kept of these roots, deleted files included; many a message more than once."""
-        names: dict[int, str] = dict(self._db.execute("SELECT id, name FROM names").fetchall())
-        for root in dict.fromkeys(roots):
-            for turns, loose in self._db.execute("SELECT turns, loose FROM transcripts WHERE root = ?", (root,)):
-                for packed in (turns, loose):
-                    for at, message, request, model, session, project, aside, *counts in _PACKED.iter_unpack(packed):
-                        yield Turn(
-                            at,
-                            message or None,
-                            request or None,
-                            names[model],
-                            names[session],
-                            names[project],
-                            bool(aside),
-                            *counts,
-                        )
+    def _changed(self, found: Iterable[Found]) -> tuple[int, list[Changed], list[str]]:
+        """How many files there are, those that are not as they were left (the newest first), and unreadable ones."""
+        known = self._known()
+        count = 0
+        changed: list[Changed] = []
+        unread: list[str] = []
+        for file, status in found:
+            count += 1
+            before = known.get(file.path)
+            if status is None:
+                unread.append(file.path)
+            elif before is None or before[1] != status.st_size or before[2] != status.st_mtime_ns:
+                changed.append((file, status, before))
+        changed.sort(key=lambda each: -each[1].st_mtime_ns)
+        return count, changed, unread
+
+    def _read(
+        self, changed: list[Changed], unread: list[str], progress: Callable[[int, int], None]
+    ) -> tuple[int, int, dict[int, list[Group]]]:
+        from claude_meter_tui.transcripts.scanning import scan, tail_of  # only where something changed
+
+        ready: list[Changed] = []
+        jobs: list[tuple[TranscriptFile, int, int]] = []
+        for file, status, before in changed:
+            start = 0
+            if before is not None and before[3]:
+                try:
+                    goes_on = tail_of(file.path, before[3]) == before[4]
+                except OSError:
+                    unread.append(file.path)
+                    continue
+                if goes_on:
+                    start = before[3]
+                else:
+                    self._set_aside(before)
+                    before = None
+            ready.append((file, status, before))
+            jobs.append((file, start, max(start, status.st_size)))
+        whole = sum(size - start for _, start, size in jobs)
+        batch: list[tuple[Changed, Scanned]] = []
+        origins: dict[int, Origin] = {}
+        fresh: dict[int, list[Group]] = {}
+        read_files = read_bytes = waiting = 0
+        for number, scanned, new_origins in scan(jobs):
+            origins |= new_origins
+            if scanned is None:
+                unread.append(jobs[number][0].path)
+                continue
+            batch.append((ready[number], scanned))
+            size = scanned.to - jobs[number][1]
+            read_files, read_bytes, waiting = read_files + 1, read_bytes + size, waiting + size
+            if waiting >= _BATCH_BYTES:
+                self._write(batch, origins, fresh)
+                batch, waiting = [], 0
+                progress(read_bytes, whole)
+        self._write(batch, origins, fresh)
+        return read_files, read_bytes, fresh
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def _known(self) -> dict[str, Known]:
+        marks = ",".join("?" * len(self.roots))
         rows = self._db.execute(
-            "SELECT path, id, size, mtime_ns, read_to, tail FROM transcripts WHERE path IS NOT NULL"
+            f"SELECT path, id, size, mtime_ns, read_to, tail FROM transcripts"  # noqa: S608
+            f" WHERE path IS NOT NULL AND root IN ({marks})",
+            self.roots,
         )
-        return {path: Known(*rest) for path, *rest in rows}
+        return {path: rest for path, *rest in rows}
 
-    def _write(self, batch: list[tuple[TranscriptFile, os.stat_result, Known | None, Read, bytes]]) -> None:
+    def _write(
+        self, batch: list[tuple[Changed, Scanned]], origins: dict[int, Origin], fresh: dict[int, list[Group]]
+    ) -> None:
+        """Keep what was read of these files; `fresh` gets the groups of the rows that are new."""
         if not batch:
             return
-        try:
-            with Transaction(self._db):
-                for file, status, before, read, tail in batch:
-                    turns, loose = self._packed(read.turns), self._packed(read.loose)
-                    state = (status.st_size, status.st_mtime_ns, read.to, tail)
-                    if before is None:
-                        # Another process may have been first: its row stands, and is read on next time.
+        with Transaction(self._db):
+            current = self.hours.are_current()
+            change = self._next_change()
+            self._db.executemany(
+                "INSERT OR IGNORE INTO origins VALUES (?,?,?,?)",
+                [(number, *named) for number, named in origins.items()],
+            )
+            added: list[Record] = []
+            dropped: list[Record] = []
+            for (file, status, before), scanned in batch:
+                state = (status.st_size, status.st_mtime_ns, scanned.to, scanned.tail)
+                if before is None:
+                    # Another process may have been first: its row stands, and is read on next time.
+                    done = self._db.execute(
+                        "INSERT OR IGNORE INTO transcripts (root, path, size, mtime_ns, read_to, tail, changed)"
+                        " VALUES (?,?,?,?,?,?,?)",
+                        (file.root, file.path, *state, change),
+                    )
+                    if done.rowcount and done.lastrowid is not None:
+                        fresh[done.lastrowid] = scanned.groups
+                        row = (done.lastrowid, scanned.turns, scanned.loose)
+                        self._db.execute("INSERT INTO packed VALUES (?,?,?)", row)
+                else:
+                    done = self._db.execute(
+                        "UPDATE transcripts SET size = ?, mtime_ns = ?, read_to = ?, tail = ?, changed = ?"
+                        " WHERE id = ? AND read_to = ? AND path = ?",
+                        (*state, change, before[0], before[3], file.path),
+                    )
+                    if done.rowcount:
+                        if current:
+                            dropped += records_in(self._packed(before[0])[1])
                         self._db.execute(
-                            "INSERT OR IGNORE INTO transcripts"
-                            " (root, path, size, mtime_ns, read_to, tail, turns, loose) VALUES (?,?,?,?,?,?,?,?)",
-                            (file.root, file.path, *state, turns, loose),
+                            "UPDATE packed SET turns = CAST(turns || ? AS BLOB), loose = ? WHERE id = ?",
+                            (scanned.turns, scanned.loose, before[0]),
                         )
-                    else:
-                        self._db.execute(
-                            "UPDATE transcripts SET size = ?, mtime_ns = ?, read_to = ?, tail = ?,"
-                            " turns = CAST(turns || ? AS BLOB), loose = ? WHERE id = ? AND read_to = ? AND path = ?",
-                            (*state, turns, loose, before.id, before.read_to, file.path),
-                        )
-        except BaseException:
-            self._names.clear()  # names given in this transaction are gone with it
-            raise
+                if done.rowcount and current:
+                    added += records_in(scanned.turns)
+                    added += records_in(scanned.loose)
+            if current:
+                self.hours.apply(added, dropped, change)
+        origins.clear()
 
     def _set_aside(self, before: Known) -> None:
         """The file was rewritten: what it said before happened all the same.
@@ -153,45 +186,38 @@ class Index:
         Rows without a message id are let go: the new content may hold them again, and nothing would tell.
         """
         with Transaction(self._db):
-            row = self._db.execute("SELECT turns FROM transcripts WHERE id = ?", (before.id,)).fetchone()
-            named = b"".join(_PACKED.pack(*turn) for turn in _PACKED.iter_unpack(row[0]) if turn[1]) if row else b""
-            self._db.execute(
-                "UPDATE transcripts SET path = NULL, turns = ?, loose = x'' WHERE id = ? AND read_to = ?",
-                (named, before.id, before.read_to),
+            current = self.hours.are_current()
+            change = self._next_change()
+            done = self._db.execute(
+                "UPDATE transcripts SET path = NULL, changed = ? WHERE id = ? AND read_to = ? AND path IS NOT NULL",
+                (change, before[0], before[3]),
             )
+            if not done.rowcount:  # another process did it
+                return
+            turns, loose = (list(records_in(blob)) for blob in self._packed(before[0]))
+            named = packed(turn for turn in turns if turn[MESSAGE] != NAMELESS)
+            self._db.execute("UPDATE packed SET turns = ?, loose = x'' WHERE id = ?", (named, before[0]))
+            if current:
+                nameless = [turn for turn in turns if turn[MESSAGE] == NAMELESS]
+                self.hours.apply([], [*nameless, *loose], change)
 
-    def _packed(self, turns: Iterable[Turn]) -> bytes:
-        return b"".join(
-            _PACKED.pack(
-                turn.at,
-                turn.message_id or 0,
-                turn.request_id or 0,
-                self._name(turn.model),
-                self._name(turn.session),
-                self._name(turn.project),
-                turn.sidechain,
-                *turn[7:],
-            )
-            for turn in turns
+    def _packed(self, number: int) -> tuple[bytes, bytes]:
+        row: tuple[bytes, bytes] = self._db.execute(
+            "SELECT turns, loose FROM packed WHERE id = ?", (number,)
+        ).fetchone()
+        return row
+
+    def _next_change(self) -> int:
+        value: int = self._db.execute("SELECT COALESCE(MAX(changed), 0) + 1 FROM transcripts").fetchone()[0]
+        return value
+
+
+def every_record(connection: sqlite3.Connection, roots: Sequence[str]) -> Iterator[Record]:
+    """Every record kept of these roots, deleted files included; many a message more than once."""
+    for root in roots:
+        rows = connection.execute(
+            "SELECT p.turns, p.loose FROM packed p JOIN transcripts t ON t.id = p.id WHERE t.root = ?", (root,)
         )
-
-    def _name(self, name: str) -> int:
-        known = self._names.get(name)
-        if known is None:
-            self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
-            known = int(self._db.execute("SELECT id FROM names WHERE name = ?", (name,)).fetchone()[0])
-            self._names[name] = known
-        return known
-
-
-def _continues(path: str, before: Known) -> bool:
-    """Whether the file still begins with what was read of it: as long, and the same bytes before the offset."""
-    return _tail(path, before.read_to) == before.tail
-
-
-def _tail(path: str, offset: int) -> bytes:
-    """The last bytes before an offset; shorter than the offset allows if the file no longer reaches it."""
-    start = max(0, offset - _TAIL)
-    with open(path, "rb", buffering=0) as source:  # noqa: PTH123
-        source.seek(start)
-        return source.read(offset - start)
+        for blobs in rows:
+            for blob in blobs:
+                yield from records_in(blob)

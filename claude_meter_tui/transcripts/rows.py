@@ -9,59 +9,62 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
 import msgspec
 import stringzilla
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_digest
 
-from claude_meter_tui.transcripts.turns import Read, Turn
+from claude_meter_tui.transcripts.records import NAMELESS, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from claude_meter_tui.transcripts.roots import TranscriptFile
 
 _MARKER = b'"usage"'
-_CHUNK = 1 << 20
+# As much as stays in a core's cache between reading and searching it.
+_CHUNK = 512 << 10
 _SYNTHETIC = "<synthetic>"
-_LARGEST_COUNT = 2**32 - 1  # a thousand times the largest context; the index packs counts into 32 bits
+
+# A packed record has 32 bits for each count (a thousand times the largest context), and a row with an empty name is not
+# one Claude Code wrote (the reference drops it too): such rows are refused by the decoder, in C.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+_Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class _CacheCreation(msgspec.Struct):
-    ephemeral_5m_input_tokens: int | None = None
-    ephemeral_1h_input_tokens: int | None = None
+class _CacheCreation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: _Count | None = None
+    ephemeral_1h_input_tokens: _Count | None = None
 
 
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
+class _Usage(msgspec.Struct, gc=False):
+    input_tokens: _Count | None = None
+    output_tokens: _Count | None = None
+    cache_creation_input_tokens: _Count | None = None
+    cache_read_input_tokens: _Count | None = None
     cache_creation: _CacheCreation | None = None
 
 
-class _Message(msgspec.Struct):
-    id: str | None = None
-    model: str | None = None
+class _Message(msgspec.Struct, gc=False):
+    id: _Name | None = None
+    model: _Name | None = None
     usage: _Usage | None = None
 
 
-class _Progress(msgspec.Struct, rename="camel"):
+class _Progress(msgspec.Struct, rename="camel", gc=False):
     timestamp: str | None = None
     message: _Message | None = None
-    request_id: str | None = None
+    request_id: _Name | None = None
     is_sidechain: bool | None = None
 
 
-class _Data(msgspec.Struct):
+class _Data(msgspec.Struct, gc=False):
     message: _Progress | None = None
 
 
-class _Row(msgspec.Struct, rename="camel"):
+class _Row(msgspec.Struct, rename="camel", gc=False):
     timestamp: str | None = None
-    session_id: str | None = None
-    request_id: str | None = None
+    session_id: _Name | None = None
+    request_id: _Name | None = None
     is_sidechain: bool | None = None
     message: _Message | None = None
     data: _Data | None = None
@@ -69,142 +72,139 @@ class _Row(msgspec.Struct, rename="camel"):
 
 _decode = msgspec.json.Decoder(_Row).decode
 
+Origin = tuple[str, str, str]
+"""(model, session, project), each empty where unknown."""
 
-def turns_in(file: TranscriptFile) -> Iterator[Turn]:
-    """Every turn in a file, one for each row that states one; a malformed line costs only itself.
 
-    Raises:
-        OSError: the file cannot be read.
+class Read(NamedTuple):
+    """What reading a file on gave.
+
+    `records` are of whole lines up to the offset `to`; `loose` of a last line that has no newline yet, which is read
+    again next time. Rows that only say again what the row before said are left out.
     """
-    read = read_on(file, 0)
-    yield from read.turns
-    yield from read.loose
+
+    records: list[Record]
+    loose: list[Record]
+    to: int
 
 
-def read_on(file: TranscriptFile, offset: int) -> Read:
-    """The turns in a file from an offset on, which must be the start of a line.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    turns: list[Turn] = []
-    seen = _Seen()
-    with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
-        source.seek(offset)
-        # One buffer, read into again and again: copying a gigabyte once costs as much as searching it.
-        buffer, filled = bytearray(_CHUNK), 0
-        while got := source.readinto(memoryview(buffer)[filled:]):
-            filled += got
-            end = buffer.rfind(b"\n", 0, filled) + 1
-            if end:
-                _collect(buffer, end, file, seen, turns)
-                offset += end
-                buffer[: filled - end] = buffer[end:filled]
-                filled -= end
-            elif filled == len(buffer):
-                buffer = buffer + bytearray(len(buffer))  # a line longer than the buffer
-        loose: list[Turn] = []
-        _collect(buffer, filled, file, seen, loose)
-    return Read(turns, loose, offset)
-
-
-class _Seen:
-    """The row before: a message's rows mostly say the same again, and then nothing needs to be made of them."""
-
-    __slots__ = ("message", "row")
+class Reader:
+    """Reads transcripts, and knows what the records' origins stand for."""
 
     def __init__(self) -> None:
-        self.row: _Row | None = None
-        self.message: _Message | None = None
+        self._new: dict[int, Origin] = {}
+        self._ids: dict[Origin, int] = {}
+        # One buffer, read into again and again: copying a gigabyte once costs as much as searching it.
+        self._buffer = bytearray(_CHUNK)
 
-    def again(self, row: _Row) -> bool:
-        """Whether this row states the turn of the row before; remembers it."""
-        message, before, last = row.message, self.message, self.row
-        self.row, self.message = row, message
-        return (
-            message is not None
-            and before is not None
-            and last is not None
-            and message.id is not None
-            and message.id == before.id
-            and message.usage == before.usage
-            and row.request_id == last.request_id
-            and row.is_sidechain == last.is_sidechain
-            and (row.timestamp or "") >= (last.timestamp or "")
-            and message.usage is not None
-            and message.model == before.model
-            and row.session_id == last.session_id
-        )
+    def read_on(self, file: TranscriptFile, offset: int) -> Read:
+        """The turns in a file from an offset on, which must be the start of a line.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        records: list[Record] = []
+        buffer, filled = self._buffer, 0
+        last: _Row | None = None
+        with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
+            source.seek(offset)
+            while got := source.readinto(memoryview(buffer)[filled:]):
+                filled += got
+                end = buffer.rfind(b"\n", 0, filled) + 1
+                if end:
+                    last = self._collect(buffer, end, file, last, records)
+                    offset += end
+                    buffer[: filled - end] = buffer[end:filled]
+                    filled -= end
+                elif filled == len(buffer):
+                    buffer = buffer + bytearray(len(buffer))  # a line longer than the buffer
+            loose: list[Record] = []
+            self._collect(buffer, filled, file, last, loose)
+        return Read(records, loose, offset)
+
+    def new_origins(self) -> dict[int, Origin]:
+        """The origins met since this was asked last."""
+        new, self._new = self._new, {}
+        return new
+
+    def _collect(
+        self, buffer: bytearray, end: int, file: TranscriptFile, last: _Row | None, records: list[Record]
+    ) -> _Row | None:
+        """Add the records of the lines in the buffer up to `end`; gives the last row."""
+        view = memoryview(buffer)
+        find = stringzilla.find
+        at = find(buffer, _MARKER, 0, end)
+        while at >= 0:
+            start = buffer.rfind(b"\n", 0, at) + 1
+            stop = buffer.find(b"\n", at, end)
+            stop = end if stop < 0 else stop
+            row: _Row | None
+            try:
+                row = _decode(view[start:stop])
+            except msgspec.DecodeError:  # ValidationError is one
+                row = _lenient(bytes(view[start:stop]))
+            if row is not None and (last is None or not _again(row, last)):
+                record = self._record(row, file)
+                if record is not None:
+                    records.append(record)
+                last = row if record is not None else None
+            at = find(buffer, _MARKER, stop, end)
+        return last
+
+    def _record(self, row: _Row, file: TranscriptFile) -> Record | None:
+        message, timestamp, request_id, sidechain = row.message, row.timestamp, row.request_id, row.is_sidechain
+        if (message is None or message.usage is None) and row.data is not None and row.data.message is not None:
+            # `agent_progress`: the message of a sub-agent, which usually stands in the sub-agent's own file as well.
+            progress = row.data.message
+            message, timestamp = progress.message, progress.timestamp
+            request_id, sidechain = progress.request_id, progress.is_sidechain
+        if message is None or message.usage is None or timestamp is None:
+            return None
+        at = _milliseconds(timestamp)
+        if at is None:
+            return None
+        usage = message.usage
+        split = usage.cache_creation
+        if split is None:
+            short, long = usage.cache_creation_input_tokens or 0, 0
+        else:  # the split where there is one, else the flat field (FACTS §5)
+            short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+        sent, out, cached = usage.input_tokens or 0, usage.output_tokens or 0, usage.cache_read_input_tokens or 0
+        if message.model == _SYNTHETIC and not (sent or out or short or long or cached):
+            return None
+        origin = self._origin((message.model or "", row.session_id or file.session, file.project))
+        ids = _hashed(message.id), _hashed(request_id)
+        return (at, *ids, origin, sent, out, short, long, cached, bool(sidechain))
+
+    def _origin(self, named: Origin) -> int:
+        origin = self._ids.get(named)
+        if origin is None:
+            origin = int.from_bytes(xxh3_64_digest("\0".join(named).encode()), "big", signed=True)
+            self._ids[named] = origin
+            self._new[origin] = named
+        return origin
 
 
-def _collect(buffer: bytearray, end: int, file: TranscriptFile, seen: _Seen, turns: list[Turn]) -> None:
-    """Add the turns of the lines in the buffer up to `end`."""
-    view = memoryview(buffer)
-    at = stringzilla.find(buffer, _MARKER, 0, end)
-    while at >= 0:
-        start = buffer.rfind(b"\n", 0, at) + 1
-        stop = buffer.find(b"\n", at, end)
-        stop = end if stop < 0 else stop
-        row: _Row | None
-        try:
-            row = _decode(view[start:stop])
-        except msgspec.DecodeError:  # ValidationError is one
-            row = _lenient(bytes(view[start:stop]))
-        if row is not None and not seen.again(row):
-            turn = _turn(row, file)
-            if turn is not None:
-                turns.append(turn)
-        at = stringzilla.find(buffer, _MARKER, stop, end)
-
-
-def _turn(row: _Row, file: TranscriptFile) -> Turn | None:
-    message, timestamp, request_id, sidechain = row.message, row.timestamp, row.request_id, row.is_sidechain
-    if (message is None or message.usage is None) and row.data is not None and row.data.message is not None:
-        # `agent_progress`: the message of a sub-agent, which usually stands in the sub-agent's own file as well.
-        progress = row.data.message
-        message, timestamp = progress.message, progress.timestamp
-        request_id, sidechain = progress.request_id, progress.is_sidechain
-    if message is None or message.usage is None or timestamp is None:
-        return None
-    at = _milliseconds(timestamp)
-    if at is None or _broken(row.session_id, request_id, message):
-        return None
-    usage = message.usage
-    counts = (
-        usage.input_tokens or 0,
-        usage.output_tokens or 0,
-        *_cache_writes(usage),
-        usage.cache_read_input_tokens or 0,
+def _again(row: _Row, last: _Row) -> bool:
+    """Whether a row only states the turn of the row before once more: a message has one to four rows."""
+    message, before = row.message, last.message
+    return (
+        message is not None
+        and before is not None
+        and message.id == before.id
+        and message.id is not None
+        and message.usage is not None
+        and message.usage == before.usage
+        and row.request_id == last.request_id
+        and row.is_sidechain == last.is_sidechain
+        and (row.timestamp or "") >= (last.timestamp or "")
+        and message.model == before.model
+        and row.session_id == last.session_id
     )
-    if min(counts) < 0 or max(counts) > _LARGEST_COUNT or (message.model == _SYNTHETIC and not any(counts)):
-        return None
-    return Turn(
-        at,
-        _hashed(message.id),
-        _hashed(request_id),
-        message.model or "",
-        row.session_id or file.session,
-        file.project,
-        bool(sidechain),
-        *counts,
-    )
 
 
-def _hashed(name: str | None) -> int | None:
-    return None if name is None else xxh3_64_intdigest(name.encode()) or 1  # 0 stands for None in the index
-
-
-def _broken(session_id: str | None, request_id: str | None, message: _Message) -> bool:
-    """A row with an empty name is not one Claude Code wrote (the reference drops it too)."""
-    return "" in (session_id, request_id, message.id, message.model)
-
-
-def _cache_writes(usage: _Usage) -> tuple[int, int]:
-    """(5 m, 1 h): the split where there is one, else the flat field (FACTS §5)."""
-    split = usage.cache_creation
-    if split is None:
-        return usage.cache_creation_input_tokens or 0, 0
-    return split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
+def _hashed(name: str | None) -> bytes:
+    return NAMELESS if name is None else xxh3_64_digest(name.encode())
 
 
 def _milliseconds(text: str) -> int | None:
@@ -234,13 +234,12 @@ def _kept(value: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for field in msgspec.structs.fields(kind):
         given = value.get(field.encode_name)
-        inner = next(
-            (part for part in field.type.__args__ if isinstance(part, type) and issubclass(part, msgspec.Struct)), None
-        )
+        kinds = [getattr(part, "__origin__", part) for part in get_args(field.type)]
+        inner = next((part for part in kinds if issubclass(part, msgspec.Struct)), None)
         if inner is not None:
             if isinstance(given, dict):
                 kept[field.encode_name] = _kept(given, inner)
-        elif given is not None and type(given) in field.type.__args__:
+        elif given is not None and type(given) in kinds:
             # A lone surrogate, which JSON can escape, is no text that could be hashed or stored.
             kept[field.encode_name] = given.encode("utf-8", "replace").decode() if isinstance(given, str) else given
     return kept

@@ -1,41 +1,45 @@
-"""Token sums of turns, whole and by model, day, session or project."""
+"""Token sums, named as the API names the kinds. Light to import (no dataclass: `local` answers in 50 ms)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from claude_meter_tui.transcripts.turns import Turn
+    from claude_meter_tui.transcripts.turns import Piece
 
 GROUPINGS = ("total", "model", "day", "session", "project")
 
 
-@dataclass(slots=True)
 class TokenSum:
-    """Sums of the four token kinds, named as the API names them; `cache_creation` is both lifetimes."""
+    """Turns, and the sums of their four token kinds; `cache_creation` is both lifetimes."""
 
-    turns: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-    cache_read_input_tokens: int = 0
+    __slots__ = (
+        "cache_creation_input_tokens",
+        "cache_read_input_tokens",
+        "input_tokens",
+        "output_tokens",
+        "turns",
+    )
+
+    def __init__(self, turns: int = 0, sent: int = 0, out: int = 0, cache_write: int = 0, cache_read: int = 0) -> None:
+        self.turns = turns
+        self.input_tokens = sent
+        self.output_tokens = out
+        self.cache_creation_input_tokens = cache_write
+        self.cache_read_input_tokens = cache_read
 
     @property
     def total_tokens(self) -> int:
         """All four kinds."""
         return self.input_tokens + self.output_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
 
-    def add(self, turn: Turn) -> None:
-        """Count one more turn."""
-        self.turns += 1
-        self.input_tokens += turn.input_tokens
-        self.output_tokens += turn.output_tokens
-        self.cache_creation_input_tokens += turn.cache_write_tokens
-        self.cache_read_input_tokens += turn.cache_read_tokens
+    def add(self, part: TokenSum | Piece) -> None:
+        """Count more."""
+        other = part if isinstance(part, TokenSum) else TokenSum(*part[3:])
+        self.turns += other.turns
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cache_creation_input_tokens += other.cache_creation_input_tokens
+        self.cache_read_input_tokens += other.cache_read_input_tokens
 
     def as_dict(self) -> dict[str, int]:
         """The contract's six figures."""
@@ -48,34 +52,10 @@ class TokenSum:
             "total_tokens": self.total_tokens,
         }
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TokenSum) and self.as_dict() == other.as_dict()
 
-def sum_by(
-    turns: Iterable[Turn], grouping: str, *, since: int | None, until: int | None, zone: tzinfo = UTC
-) -> tuple[TokenSum, dict[str, TokenSum]]:
-    """The whole sum, and the sums by `grouping`.
+    __hash__ = None  # type: ignore[assignment]
 
-    Args:
-        turns: the turns that count.
-        grouping: one of `GROUPINGS`; `total` gives no parts.
-        since: first millisecond counted, None for all.
-        until: first millisecond no longer counted, None for all.
-        zone: whose days `day` means.
-    """
-    whole, parts = TokenSum(), dict[str, TokenSum]()
-    key_of = _keys(zone).get(grouping)
-    for turn in turns:
-        if (since is not None and turn.at < since) or (until is not None and turn.at >= until):
-            continue
-        whole.add(turn)
-        if key_of is not None:
-            parts.setdefault(key_of(turn), TokenSum()).add(turn)
-    return whole, parts
-
-
-def _keys(zone: tzinfo) -> dict[str, Callable[[Turn], str]]:
-    return {
-        "model": lambda turn: turn.model,
-        "day": lambda turn: datetime.fromtimestamp(turn.at / 1000, zone).date().isoformat(),
-        "session": lambda turn: turn.session,
-        "project": lambda turn: turn.project,
-    }
+    def __repr__(self) -> str:
+        return f"TokenSum({', '.join(map(str, self.as_dict().values()))})"

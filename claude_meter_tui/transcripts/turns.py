@@ -1,4 +1,4 @@
-"""What a transcript says of one answer of the model. Plain data, light to import."""
+"""A turn, and a piece of many: what leaves this package for attribution and the screen. Plain data."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from typing import NamedTuple
 
 
 class Turn(NamedTuple):
-    """One answer of the model, as one row of a transcript states it.
+    """One answer of the model.
 
     Attributes:
         at: when, in milliseconds since 1970 UTC.
-        message_id, request_id: who the answer is, as 64-bit hashes (xxh3) of the ids; a row without a message id is
-            always its own turn.
-        model: as sent, empty where the row names none.
+        model: as sent, empty where the transcript names none.
         session, project: where it was written.
         sidechain: whether a sub-agent's or an aside's; a replay of a parent's message counts with its parent.
         input_tokens, output_tokens, cache_read_tokens: as sent.
@@ -20,8 +18,6 @@ class Turn(NamedTuple):
     """
 
     at: int
-    message_id: int | None
-    request_id: int | None
     model: str
     session: str
     project: str
@@ -43,13 +39,36 @@ class Turn(NamedTuple):
         return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
 
 
-class Read(NamedTuple):
-    """What reading a file on gave.
+class Piece(NamedTuple):
+    """What counts of one model within one hour, summed; or a single turn, where an hour is cut.
 
-    `turns` are of whole lines up to the offset `to`; `loose` of a last line that has no newline yet, which is read
-    again next time.
+    `first_at` and `last_at` are its first and last turn's times in milliseconds; a single turn's are equal.
     """
 
-    turns: list[Turn]
-    loose: list[Turn]
-    to: int
+    first_at: int
+    last_at: int
+    model: str
+    turns: int
+    input_tokens: int
+    output_tokens: int
+    cache_write_tokens: int
+    cache_read_tokens: int
+
+    @property
+    def total_tokens(self) -> int:
+        """All four kinds."""
+        return self.input_tokens + self.output_tokens + self.cache_write_tokens + self.cache_read_tokens
+
+
+def piece_of(turn: Turn) -> Piece:
+    """A turn as a piece of its own."""
+    return Piece(
+        turn.at,
+        turn.at,
+        turn.model,
+        1,
+        turn.input_tokens,
+        turn.output_tokens,
+        turn.cache_write_tokens,
+        turn.cache_read_tokens,
+    )
