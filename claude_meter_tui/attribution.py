@@ -11,15 +11,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui import standing
 from claude_meter_tui.transcripts.sums import TokenSum
+from claude_meter_tui.transcripts.turns import piece_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from claude_meter_tui.transcripts.turns import Piece
+    from claude_meter_tui.state import Point
+    from claude_meter_tui.transcripts.turns import Piece, Turn
     from claude_meter_tui.windows import Window
 
 _HOUR_MS = 3_600_000
@@ -128,6 +131,60 @@ def spans(pieces: Iterable[Piece], since: datetime, length: timedelta) -> list[i
         number = (end - 1 - piece.first_at) // width
         sums[number] = sums.get(number, 0) + piece.total_tokens
     return list(sums.values())
+
+
+class Rise(NamedTuple):
+    """What a window rose by between two readings, and what was said here meanwhile.
+
+    `after` and `until` are None for what was said since the last reading. `models` are the turns' families, the one
+    with the most tokens first.
+    """
+
+    since: datetime
+    until: datetime | None
+    before: float
+    after: float | None
+    tokens: TokenSum
+    models: tuple[str, ...]
+
+
+def rises(window: Window, points: Sequence[Point], turns: Iterable[Turn]) -> list[Rise]:
+    """The rises of a window between its stored readings, the newest first, each with the turns that moved it.
+
+    Args:
+        window: whose turns to count.
+        points: its stored readings, oldest first; a fall (its reset) is no rise.
+        turns: what was said since the first of them, in any order.
+    """
+    counted = what_counts(window)[1]
+    own = [turn for turn in turns if counted(turn.model)]
+    steps = [(before, after) for before, after in pairwise(points) if after.utilization > before.utilization]
+    found = [
+        Rise(before.observed_at, after.observed_at, before.utilization, after.utilization, *_said(own, before, after))
+        for before, after in steps
+    ]
+    if points:
+        tokens, models = _said(own, points[-1], None)
+        if tokens.turns:
+            found.append(Rise(points[-1].observed_at, None, points[-1].utilization, None, tokens, models))
+    return found[::-1]
+
+
+def _said(turns: list[Turn], before: Point, after: Point | None) -> tuple[TokenSum, tuple[str, ...]]:
+    start = _millis(before.observed_at)
+    end = _millis(after.observed_at) if after is not None else None
+    whole, models = TokenSum(), dict[str, int]()
+    for turn in turns:
+        if turn.at > start and (end is None or turn.at <= end):
+            whole.add(piece_of(turn))
+            name = family(turn.model)
+            models[name] = models.get(name, 0) + turn.total_tokens
+    return whole, tuple(sorted(models, key=lambda name: -models[name]))
+
+
+def family(model: str) -> str:
+    """`claude-opus-4-5-20251101` → opus: the first word of a model's id that is a name."""
+    return next((word for word in _words(model) if not word.isdigit()), model or "?")
 
 
 def fan_out(model: str, windows: Iterable[Window]) -> list[Window]:

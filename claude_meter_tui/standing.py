@@ -123,6 +123,15 @@ def countdown_changes_in(seconds: float) -> float:
     return seconds % 1
 
 
+def amount(count: int) -> str:
+    """`950`, `12.3 k`, `2.1 M`: four figures at the most."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            value = count / size
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
+    return str(count)
+
+
 def age(seconds: float) -> str:
     """`just now`, `2m ago`, `3h ago`, `5d ago`."""
     if seconds < _MINUTE:

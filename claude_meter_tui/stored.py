@@ -6,7 +6,7 @@ store was validated when it was written. The poller puts the real Reading in its
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 from claude_meter_tui.standing import limit_reached, worth_showing
 
 if TYPE_CHECKING:
-    from claude_meter_tui.documents import ExtraUsageDocument, MoneyDocument, ReadingDocument
+    from claude_meter_tui.documents import ExtraUsageDocument, MoneyDocument, ReadingDocument, WindowDocument
     from claude_meter_tui.windows import Reading
 
 
 def stand_in(document: ReadingDocument) -> Reading:
     """Has every attribute the screen draws from; a test holds its picture equal to the real one's."""
-    windows = tuple(
-        SimpleNamespace(**{**window, "resets_at": _moment(window["resets_at"])}) for window in document["windows"]
-    )
+    windows = tuple(map(_window, document["windows"]))
     reading = SimpleNamespace(
         observed_at=_moment(document["observed_at"]),
         source=document["source"],
@@ -32,6 +30,13 @@ def stand_in(document: ReadingDocument) -> Reading:
         damaged=tuple(document["damaged"]),
     )
     return cast("Reading", reading)
+
+
+def _window(document: WindowDocument) -> SimpleNamespace:
+    resets_at, length = _moment(document["resets_at"]), document["length_seconds"]
+    known = resets_at is not None and length is not None
+    opened_at = resets_at - timedelta(seconds=length) if known else None  # type: ignore[operator, arg-type]
+    return SimpleNamespace(**{**document, "resets_at": resets_at, "opened_at": opened_at})
 
 
 def _extra(document: ExtraUsageDocument | None) -> SimpleNamespace | None:

@@ -43,7 +43,7 @@ LAYERS = (
     {"payload", "gate", "stored", "transcripts"},
     {"settings", "config_file", "attribution"},
     {"sources", "state"},
-    {"poller", "demo"},
+    {"poller", "demo", "beside"},
     {"dashboard"},
     {"commands"},
     {"cli", "__main__"},

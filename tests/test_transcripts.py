@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import Row, Tree, ccusage_daily
 
-from claude_meter_tui.commands.local import short
 from claude_meter_tui.demo.transcripts import write_tree
+from claude_meter_tui.standing import amount
 from claude_meter_tui.transcripts.counting import what_counts
 from claude_meter_tui.transcripts.records import Record, total_of
 from claude_meter_tui.transcripts.roots import TranscriptFile, transcripts
@@ -317,4 +317,4 @@ def test_local_without_transcripts_says_so_and_bad_times_exit_2() -> None:
     [(0, "0"), (999, "999"), (1000, "1.0 k"), (12_345, "12.3 k"), (123_456, "123 k"), (2_100_000, "2.1 M")],
 )
 def test_counts_are_short(count: int, text: str) -> None:
-    assert short(count) == text
+    assert amount(count) == text

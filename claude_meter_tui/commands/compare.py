@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import attribution, paths, report, standing
-from claude_meter_tui.commands.local import short, with_ledger
+from claude_meter_tui.commands.local import with_ledger
 from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.errors import NothingStoredError
 from claude_meter_tui.store import Store
@@ -115,8 +115,10 @@ def _local_cells(share: Share) -> tuple[str, str, str, str]:
         return ("not seen", "", "", "")
     percent = share.percent_of_assumed_cap
     return (
-        short(share.tokens.total_tokens),
-        "–" if percent is None or share.assumed_cap is None else f"{percent:.0f} % of {short(share.assumed_cap)}",
+        standing.amount(share.tokens.total_tokens),
+        "–"
+        if percent is None or share.assumed_cap is None
+        else f"{percent:.0f} % of {standing.amount(share.assumed_cap)}",
         "–" if share.gap_points is None else f"{share.gap_points:+.0f}",
         str(share.tokens.turns),
     )

@@ -19,6 +19,7 @@ from claude_meter_tui.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_meter_tui.beside import LocalSide
     from claude_meter_tui.settings import Settings
     from claude_meter_tui.sources import Source
 
@@ -57,8 +58,8 @@ def run(env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bo
 
 
 def _leave_hanging_threads() -> None:
-    """End at once if a look-up still hangs in a thread: the interpreter would wait for it, the user should not."""
-    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+    """End at once if a thread still hangs in a look-up or waits for files: the user should not wait for it."""
+    if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
@@ -83,6 +84,11 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
         with suppress(sqlite3.Error):  # a preference is not worth a message
             store.put_note(name, value)
 
+    def open_local() -> LocalSide:
+        from claude_meter_tui.beside import LocalSide
+
+        return LocalSide(store, configured.transcript_roots)
+
     poller = Poller(store, open_source, clock, configured.cadence, demo=configured.demo)
     noted_left = store.note("show_left") == "1"
     app = MeterApp(
@@ -91,6 +97,8 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
         theme=configured.theme or _noted_theme(store),
         show_left=noted_left if configured.show_left is None else configured.show_left,
         ascii_only=configured.ascii,
+        open_local=open_local,
+        compare=store.note("compare") == "1",
         remember=remember,
         no_color=bool(env.get("NO_COLOR")),
     )

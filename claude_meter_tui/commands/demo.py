@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.documents import ReadingDocument
     from claude_meter_tui.store import Store
 
+_DEMO_DAYS = 24
 _HISTORY_STEP = timedelta(minutes=15)
 
 
@@ -68,7 +69,7 @@ def write_transcripts_once(folder: Path, now: datetime) -> None:
     """What the simulated person's Claude Code wrote, unless it is there; a full disk costs only this."""
     if not (folder / "projects").exists():
         with suppress(OSError):
-            write_tree(folder, now)
+            write_tree(folder, now, days=_DEMO_DAYS)
 
 
 def _past_readings(since: datetime, now: datetime, shape: str) -> Iterator[ReadingDocument]:

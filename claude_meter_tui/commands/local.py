@@ -119,6 +119,8 @@ def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, fi
     from rich.console import Console
     from rich.table import Table
 
+    from claude_meter_tui import standing
+
     if not files:
         print("No transcripts of Claude Code here.")
         return
@@ -140,19 +142,10 @@ def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, fi
     )
     figures = ("turns", "input", "output", "cache w", "cache r", "total")
     for name, total in zip(figures, whole.as_dict().values(), strict=True):
-        table.add_column(name, footer=short(total), justify="right", no_wrap=True, min_width=7)
+        table.add_column(name, footer=standing.amount(total), justify="right", no_wrap=True, min_width=7)
     for key, part in parts or [("total", whole)]:
-        table.add_row(key or "–", *(short(value) for value in part.as_dict().values()))
+        table.add_row(key or "–", *(standing.amount(value) for value in part.as_dict().values()))
     console.print(table)
-
-
-def short(count: int) -> str:
-    """`950`, `12.3 k`, `2.1 M`: four figures at the most."""
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= size:
-            value = count / size
-            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
-    return str(count)
 
 
 def _zone(name: str) -> tzinfo:

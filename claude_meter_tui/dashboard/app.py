@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import os
-import signal
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, ClassVar
@@ -17,7 +12,9 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.reactive import reactive
 
+from claude_meter_tui.dashboard import leaving
 from claude_meter_tui.dashboard.chart import span_of
+from claude_meter_tui.dashboard.compare_panel import roomy
 from claude_meter_tui.dashboard.main_screen import MainScreen
 from claude_meter_tui.dashboard.panel import WindowsPanel
 from claude_meter_tui.dashboard.themes import THEMES
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.timer import Timer
 
+    from claude_meter_tui.beside import LocalSide
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.dashboard.gauge import Gauge
     from claude_meter_tui.poller import Poller
@@ -42,7 +40,6 @@ _LONG_HISTORY = 4
 # A timer that fires a hair early would see the old text once more.
 _TICK_MARGIN = 0.03
 _SLOWEST_TICK = 60.0
-_LEAVE_SECONDS = 2.0
 
 
 class MeterApp(App[str]):
@@ -54,6 +51,8 @@ class MeterApp(App[str]):
         theme: the theme to begin with.
         show_left: whether figures show what is left instead of what is used.
         ascii_only: whether to draw in ASCII.
+        open_local: makes the local side of the comparison, after the first paint; None: there is none.
+        compare: whether to begin with the comparison open.
         remember: keeps a preference (name, value) for the next run.
         no_color: draw without any colour.
     """
@@ -65,11 +64,13 @@ class MeterApp(App[str]):
         (0, "-tiny"),
         (60, "-narrow"),
         (100, "-wide"),
+        (140, "-huge"),
     ]
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-flat"),
         (14, "-low"),
         (22, "-high"),
+        (30, "-tall"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "select(1)", "Next window", id="next"),
@@ -80,6 +81,7 @@ class MeterApp(App[str]):
         Binding("shift+tab", "select_around(-1)", "Previous window, around", id="around_back", priority=True),
         Binding("enter", "detail", "Detail", id="detail"),
         Binding("escape", "back", "Back", id="back"),
+        Binding("c", "compare", "Compare with local tokens", id="compare"),
         Binding("r", "read", "Read now", id="read"),
         Binding("p", "pause", "Pause or resume asking", id="pause"),
         Binding("t", "next_theme", "Next theme", id="theme"),
@@ -101,6 +103,8 @@ class MeterApp(App[str]):
         theme: str = "dark",
         show_left: bool = False,
         ascii_only: bool = False,
+        open_local: Callable[[], LocalSide] | None = None,
+        compare: bool = False,
         remember: Callable[[str, str], None] = lambda _name, _value: None,
         no_color: bool = False,
     ) -> None:
@@ -112,10 +116,12 @@ class MeterApp(App[str]):
         self._timer: Timer | None = None
         self._flash_timer: Timer | None = None
         self._history_of: tuple[str | None, int, int] | None = None
+        self._open_local = open_local
+        self._local: LocalSide | None = None
         for known in THEMES:
             self.register_theme(known)
         self._begin_with("terminal" if no_color else theme)
-        first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only)
+        first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only, compare=compare)
         self.set_reactive(MeterApp.view, first)
         poller.publish = self._show_state
 
@@ -149,8 +155,8 @@ class MeterApp(App[str]):
 
     def on_mount(self) -> None:
         """Paint first; then ask, look into the history, and keep time."""
-        self._end_on_signals()
-        self._never_wait_for_threads()
+        leaving.on_signals(self.exit)
+        leaving.without_waiting_for_threads()
         self.call_after_refresh(self._painted)
 
     def _painted(self) -> None:
@@ -159,32 +165,18 @@ class MeterApp(App[str]):
         gc.freeze()
         gc.enable()
         self._timer = self.set_timer(_SLOWEST_TICK, self._tick)
+        if self._open_local is not None:
+            self._local = self._open_local()
         self._load_history()
         self._tick()
         self.run_worker(self._poller.run(), name="poller", exclusive=True)
+        if self._local is not None:
+            self._local.start(asyncio.get_running_loop().call_soon_threadsafe, self._local_changed)
 
-    def _never_wait_for_threads(self) -> None:
-        """A look-up of a name may hang for half a minute in a thread; leaving must not wait for it."""
-
-        class Unwaited(ThreadPoolExecutor):
-            def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-                super().shutdown(wait=False, cancel_futures=True)
-
-        asyncio.get_running_loop().set_default_executor(Unwaited(max_workers=4))
-
-    def _end_on_signals(self) -> None:
-        """A closed pane or a kill ends the app as q does: the terminal is restored, the exit code is 0."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(getattr(signal, name), self._end_soon)
-
-    def _end_soon(self) -> None:
-        """Leave in order; but where the terminal is gone Textual waits for ever to write to it, so not for long."""
-        deadline = threading.Timer(_LEAVE_SECONDS, os._exit, (0,))
-        deadline.daemon = True
-        deadline.start()
-        self.exit()
+    def on_unmount(self) -> None:
+        """Follow no more."""
+        if self._local is not None:
+            self._local.stop()
 
     def _show_state(self, state: MeterState) -> None:
         if self.view is not None:
@@ -194,7 +186,7 @@ class MeterApp(App[str]):
         """Hand it to every screen, and see that history and timer fit it."""
         if view is None or not self.is_running:
             return
-        if self._load_history():
+        if self._load_history() or self._load_beside():
             return
         for screen in self.screen_stack:
             if hasattr(screen, "view"):
@@ -218,6 +210,22 @@ class MeterApp(App[str]):
         if points == view.points:
             return False
         self.view = replace(view, points=points)
+        return True
+
+    def _local_changed(self) -> None:
+        if self.is_running:
+            self._load_beside()
+
+    def _load_beside(self) -> bool:
+        """Ask what stands beside the selected window, where it can be seen; whether that is another than before."""
+        view = self.view
+        if view is None or self._local is None or not (view.compare or len(self.screen_stack) > 1):
+            return False
+        window = view.chosen
+        beside = self._local.beside(window, view.windows, view.points, view.true_now) if window else None
+        if beside is view.beside:
+            return False
+        self.view = replace(view, beside=beside)
         return True
 
     def _tick(self) -> None:
@@ -279,19 +287,37 @@ class MeterApp(App[str]):
         screen = DetailScreen(classes=self._glyph_class() or None)
         screen.set_reactive(DetailScreen.view, self.view)
         self.push_screen(screen)
+        self._load_beside()
 
-    async def action_back(self) -> None:
-        """Close what is open above the main screen; on it, take a notice away."""
-        if len(self.screen_stack) > 1:
-            await self.pop_screen()
+    def action_compare(self) -> None:
+        """Show or hide the local side, remembered; where the main screen has no room for it, a screen of its own."""
+        from claude_meter_tui.dashboard.compare_screen import CompareScreen
+
+        if self.view is None or self.view.chosen is None:
+            return
+        if isinstance(self.screen, CompareScreen):
+            self._set_compare(to=False)
+            self.pop_screen()
+        elif len(self.screen_stack) > 1 or not roomy(self.size):
+            self._set_compare(to=True)
+            screen = CompareScreen(classes=self._glyph_class() or None)
+            screen.set_reactive(CompareScreen.view, self.view)
+            self.push_screen(screen)
+            self._load_beside()
         else:
-            self._poller.dismiss()
+            self._set_compare(to=not self.view.compare)
+
+    def _set_compare(self, *, to: bool) -> None:
+        if self.view is not None:
+            self.view = replace(self.view, compare=to)
+            self._remember("compare", str(int(to)))
 
     def action_help(self) -> None:
         """Open the help."""
         from claude_meter_tui.dashboard.help_screen import HelpScreen
 
-        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class())))
+        comparing = self.view is not None and (self.view.compare or self.view.beside is not None)
+        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class()), comparing=comparing))
 
     async def action_read(self) -> None:
         """Ask now, in a worker; if that is not allowed, say when it will be."""
@@ -351,6 +377,7 @@ class MeterApp(App[str]):
         yield SystemCommand("Next window", "Select the next window", lambda: self.action_select(1))
         yield SystemCommand("Previous window", "Select the previous window", lambda: self.action_select(-1))
         yield SystemCommand("Used or left", "Show what is used or what is left", self.action_used_or_left)
+        yield SystemCommand("Compare", "The local token sum beside the server's window", self.action_compare)
         yield SystemCommand("History", "Chart one span or four", self.action_history)
         yield SystemCommand("Pause", "Pause or resume asking", self.action_pause)
         for known in THEMES:

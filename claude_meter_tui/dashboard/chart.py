@@ -23,6 +23,7 @@ _MARGIN = 5  # "100 │"
 _MOVED_BY = timedelta(minutes=5)
 _DROPPED_BY = 2.0
 _DEFAULT_SPAN = timedelta(days=7)
+_TOKENS_FROM = 6
 
 
 def span_of(window: Window, now: datetime, spans: int) -> tuple[datetime, datetime]:
@@ -147,8 +148,30 @@ def _merged(pieces: list[tuple[str, str]]) -> Line:
     return tuple(merged)
 
 
+def token_row(series: Sequence[tuple[int, int]], start: datetime, end: datetime, width: int) -> Line:
+    """Local tokens over the chart's span, a column as high as its share of the highest; aligned with the chart."""
+    plot = width - _MARGIN
+    begin, span = start.timestamp() * 1000, (end - start).total_seconds() * 1000
+    columns = [0] * plot
+    for at, tokens in series:
+        column = int((at - begin) / span * plot)
+        if 0 <= column < plot:
+            columns[column] += tokens
+    top = max(columns, default=0)
+    cells = "".join(_EIGHTHS[-(-count * 8 // top)] if count else " " for count in columns) if top else " " * plot
+    return (("tok │", "$meter-countdown"), (cells, "$accent"))
+
+
 class HistoryChart(Picture):
-    """The chart of the selected window; its border's title names it."""
+    """The chart of the selected window; its border's title names it.
+
+    Args:
+        with_local: whether to show the local tokens over the same span below.
+    """
+
+    def __init__(self, *, with_local: bool = False) -> None:
+        super().__init__()
+        self._with_local = with_local
 
     def depends_on(self, view: View) -> object:
         """Drawn again when "now" comes into the next column, not at every tick."""
@@ -157,7 +180,14 @@ class HistoryChart(Picture):
             return (None, size)
         start, end = span_of(window, view.true_now, view.spans)
         column = int((view.true_now - start) / (end - start) * max(1, size.width))
-        return (window, view.points, view.spans, size, column, view.ascii, view.now.date())
+        series = self._series(view)
+        return (window, view.points, view.spans, size, column, view.ascii, view.now.date(), series)
+
+    def _series(self, view: View) -> Sequence[tuple[int, int]]:
+        window, beside = view.chosen, view.beside
+        if not self._with_local or beside is None or window is None or beside.key != window.key:
+            return ()
+        return beside.series
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `chart_lines`."""
@@ -168,4 +198,9 @@ class HistoryChart(Picture):
         self.border_title = f"history of {window.label}, {spans}"
         if not view.points:
             return (((" No stored reading in this span yet.", ""),),)
-        return chart_lines(window, view.points, view.true_now, view.spans, width, height)
+        series = self._series(view)
+        if not series or height < _TOKENS_FROM:
+            return chart_lines(window, view.points, view.true_now, view.spans, width, height)
+        tokens = token_row(series, *span_of(window, view.true_now, view.spans), width)
+        *rows, axis = chart_lines(window, view.points, view.true_now, view.spans, width, height - 1)
+        return (*rows, tokens, axis)

@@ -1,4 +1,4 @@
-"""One window in full: figures and the history over its span."""
+"""One window in full: figures, the history over its span, and what moved it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from claude_meter_tui import standing
 from claude_meter_tui.dashboard.chart import HistoryChart, resets_in
 from claude_meter_tui.dashboard.gauge import gauge_line, layout
 from claude_meter_tui.dashboard.lines import Header, KeyBar
-from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines
+from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, first_fitting
+from claude_meter_tui.dashboard.words import past_time
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
+    from claude_meter_tui.attribution import Rise
+    from claude_meter_tui.beside import Beside
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.windows import Window
 
@@ -47,6 +50,49 @@ class Figures(GrowingPicture):
         return (gauge, *rows)[:height]
 
 
+class Moves(Picture):
+    """What the window rose by between readings, and what was said here meanwhile."""
+
+    def depends_on(self, view: View) -> object:
+        """Not on the time of day."""
+        return (view.chosen, view.beside, self.content_size, view.ascii, view.now.date())
+
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """A line a rise, the newest first."""
+        self.border_title = "what moved it"
+        beside, window = view.beside, view.chosen
+        if beside is None or window is None or beside.key != window.key:
+            return ((("Looking at the transcripts …", "$meter-countdown"),),)
+        if not beside.rises:
+            return ((("No rise between stored readings yet.", "$meter-countdown"),),)
+        return tuple(_rise(rise, beside.share.counts, view, width) for rise in beside.rises[:height])
+
+
+def _rise(rise: Rise, counts: str, view: View, width: int) -> Line:
+    """`11:44-11:58  +3 → 44 %  4 turns · out 12 k · cache w 20 k · r 310 k · opus`."""
+    start = past_time(rise.since, view.now)
+    end = past_time(rise.until, view.now)[-5:] if rise.until is not None else "now"
+    when = f"{start}–{end}"
+    if rise.after is None:
+        step: Line = ((f"{when:<20}", "$meter-countdown"), (f"{'not read yet':<15}", ""))
+    else:
+        by = f"+{rise.after - rise.before:.0f}" if rise.after - rise.before >= 1 else f"+{rise.after - rise.before:.1f}"
+        step = (
+            (f"{when:<20}", "$meter-countdown"),
+            (f"{by:>4}", "bold"),
+            (f" → {standing.percent(rise.after):<8}", ""),
+        )
+    tokens = rise.tokens
+    if not tokens.turns:
+        why = "no transcript tells of it" if counts == "none" else "no turn here: used elsewhere, or before"
+        return (*step, (why, "$meter-countdown"))
+    said = f"{tokens.turns} turn{'' if tokens.turns == 1 else 's'} · out {standing.amount(tokens.output_tokens)}"
+    more = f" · cache w {standing.amount(tokens.cache_creation_input_tokens)}"
+    more += f" · r {standing.amount(tokens.cache_read_input_tokens)}"
+    models = f" · {', '.join(rise.models)}"
+    return first_fitting(width, (*step, (said + more + models, "")), (*step, (said + models, "")), (*step, (said, "")))
+
+
 def figures(window: Window, view: View) -> list[tuple[str, str]]:
     """(name, text) of everything known of a window, the most wanted first."""
     now = view.true_now
@@ -66,6 +112,8 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
     if reading is not None:
         age = standing.age((now - reading.observed_at).total_seconds())
         found.append(("reading", f"{age} via {reading.source}"))
+    if view.beside is not None and view.beside.key == window.key:
+        found.append(("local", _local(view.beside)))
     found.append(("stored", f"{_counted(view.points, 'reading')} in view, {_counted(resets_in(view.points), 'reset')}"))
     found += [(name, text) for name, text in (("model", window.model), ("surface", window.surface)) if text]
     if window.severity:
@@ -74,6 +122,18 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
         found.append(("active", "the server marks this limit" if window.is_active else "not marked by the server"))
     found.append(("key", window.key))
     return found
+
+
+def _local(beside: Beside) -> str:
+    share = beside.share
+    if beside.empty:
+        return "no transcripts here"
+    if share.counts == "none":
+        return "no transcript tells of it"
+    if share.since is None:
+        return "nothing in this span"
+    text = f"{standing.amount(share.tokens.total_tokens)} tokens in {_counted(range(share.tokens.turns), 'turn')}"
+    return text if share.percent_of_assumed_cap is None else f"{text}, {share.percent_of_assumed_cap:.0f} % of assumed"
 
 
 def _counted(things: Sized, name: str) -> str:
@@ -106,8 +166,9 @@ class DetailScreen(Screen[None]):
     view: reactive[View | None] = reactive(None, repaint=False)
 
     def compose(self) -> ComposeResult:
-        """Header, figures, chart, keys."""
+        """Header, figures, chart, what moved it, keys."""
         yield Header().data_bind(DetailScreen.view)
         yield Figures().data_bind(DetailScreen.view)
-        yield HistoryChart(classes="fills").data_bind(DetailScreen.view)
+        yield HistoryChart(with_local=True).data_bind(DetailScreen.view)
+        yield Moves().data_bind(DetailScreen.view)
         yield KeyBar("detail").data_bind(DetailScreen.view)

@@ -32,6 +32,7 @@ _READING = (
 _KEYS = (
     ("j k ↓ ↑", "select a window (home, end: first, last)"),
     ("⏎ / esc", "its detail / back"),
+    ("c", "the local token sum beside the server's window"),
     ("h", "history over this span or four spans"),
     ("%", "used or left"),
     ("r", "read now, if asking is allowed; else it says when"),
@@ -43,18 +44,39 @@ _KEYS = (
 )
 
 
+_WHY = (
+    ("elsewhere", "The server counts every machine, the browser, the phone."),
+    ("", "Local tokens are what Claude Code wrote on this one."),
+    ("weights", "The server weighs each token by model and kind, and does"),
+    ("", "not say how; a sum takes cache reads as it takes output."),
+    ("clocks", "Each window has a clock of its own. A local block begins"),
+    ("", "with your first turn, the server's when it says."),
+    ("which stops", "One turn moves several windows at once, and the first"),
+    ("", "that is full stops you, however little the others hold."),
+    ("the cap", "Nobody publishes it: the local bar is measured by the"),
+    ("", "largest earlier block or week, which is an assumption."),
+    ("", "So both are right, of different things."),
+)
+
+
 class HelpScreen(ModalScreen[None]):
     """A scrollable sheet over the screen; any of its keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,question_mark,q,enter", "dismiss", "Close")]
 
-    def __init__(self, *, ascii_only: bool) -> None:
+    def __init__(self, *, ascii_only: bool, comparing: bool) -> None:
         super().__init__(classes="-ascii" if ascii_only else "")
         self._ascii = ascii_only
+        self._comparing = comparing
 
     def compose(self) -> ComposeResult:
         """How to read the screen, and the keys."""
-        lines: list[Line] = [(("How to read it", "bold $accent"),)]
+        lines: list[Line] = []
+        if self._comparing:
+            lines += [(("Why local and server differ", "bold $accent"),)]
+            lines += [((f"  {word:<13}", "bold"), (text, "")) for word, text in _WHY]
+            lines += [(("", ""),)]
+        lines += [(("How to read it", "bold $accent"),)]
         lines += [((f"  {sign:<13}", "bold"), (text, "")) for sign, text in _READING]
         lines += [(("", ""),), (("Keys", "bold $accent"),)]
         lines += [((f"  {key:<13}", "bold"), (text, "")) for key, text in _KEYS]

@@ -211,6 +211,7 @@ def _extra_share(extra: ExtraUsage) -> float | None:
 _KEYS = (
     ("j/k", "window", "app.select(1)"),
     ("⏎", "detail", "app.detail"),
+    ("c", "compare", "app.compare"),
     ("r", "read", "app.read"),
     ("?", "help", "app.help"),
     ("q", "quit", "app.quit"),
@@ -229,8 +230,10 @@ _DETAIL_KEYS = (
     ("esc", "back", "app.back"),
     ("j/k", "window", "app.select(1)"),
     ("h", "history", "app.history"),
-    *_KEYS[2:6],
+    *_KEYS[3:7],
 )
+_COMPARE_KEYS = (("c", "windows", "app.compare"), ("j/k", "window", "app.select(1)"), *_KEYS[4:7])
+_KEYS_OF = {"main": _KEYS, "detail": _DETAIL_KEYS, "compare": _COMPARE_KEYS}
 
 
 class KeyBar(Picture):
@@ -244,7 +247,7 @@ class KeyBar(Picture):
         """The flash, or as many keys as fit."""
         if view.flash:
             return (((f" {view.flash}", "bold $warning"),),)
-        keys = _SETUP_KEYS if view.phase is Phase.SETUP else _DETAIL_KEYS if self.kind == "detail" else _KEYS
+        keys = _SETUP_KEYS if view.phase is Phase.SETUP else _KEYS_OF[self.kind]
         shown: list[tuple[str, str]] = []
         used = 0
         for sign, label, action in keys:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.containers import Container, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
 
 from claude_meter_tui.dashboard.chart import HistoryChart
+from claude_meter_tui.dashboard.compare_panel import ComparePanel
 from claude_meter_tui.dashboard.lines import Header, KeyBar, NextStop, Notice, TinyStatus, notice_words
 from claude_meter_tui.dashboard.panel import WindowsPanel
 from claude_meter_tui.dashboard.setup import SetupPanel
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MainScreen(Screen[None]):
-    """Header, notice, next stop, windows, history, keys; on a tiny screen only gauges and a status line."""
+    """Header, notice, next stop, windows, history, comparison, keys; tiny: only gauges and a status line."""
 
     view: reactive[View | None] = reactive(None, repaint=False)
 
@@ -31,8 +33,11 @@ class MainScreen(Screen[None]):
         next_stop = NextStop().data_bind(MainScreen.view)
         next_stop.border_title = "next stop"
         yield next_stop
-        yield WindowsPanel().data_bind(MainScreen.view)
-        yield HistoryChart(classes="fills").data_bind(MainScreen.view)
+        with Container(id="body", classes="fills"):
+            with Vertical(id="server"):
+                yield WindowsPanel().data_bind(MainScreen.view)
+                yield HistoryChart().data_bind(MainScreen.view)
+            yield ComparePanel().data_bind(MainScreen.view)
         yield SetupPanel(classes="fills").data_bind(MainScreen.view)
         yield KeyBar().data_bind(MainScreen.view)
         yield TinyStatus().data_bind(MainScreen.view)
@@ -46,6 +51,7 @@ class MainScreen(Screen[None]):
         if view is not None:
             self.set_class(view.phase is Phase.SETUP, "-setup")
             self.set_class(not view.windows, "-empty")
+            self.set_class(view.compare, "-compare")
             notice = any(notice_words(view))
             self.set_class(notice, "-notice")
             # On a tiny screen the windows go first: the notice takes a line only if one is left.

@@ -75,9 +75,7 @@ class WindowsPanel(Vertical, can_focus=False):
     def room(self) -> int:
         """How many lines there are for gauges on this screen, whatever the panel's height is just now."""
         others = sum(
-            child.outer_size.height
-            for child in self.screen.children
-            if child is not self and child.display and not child.has_class("fills")
+            child.outer_size.height for child in self.screen.children if child.display and not child.has_class("fills")
         )
         borders = self.gutter.height
         return max(1, self.screen.size.height - others - borders)

@@ -10,6 +10,7 @@ from claude_meter_tui import standing
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from claude_meter_tui.beside import Beside
     from claude_meter_tui.state import MeterState, Phase, Point
     from claude_meter_tui.windows import Window
 
@@ -19,7 +20,8 @@ class View:
     """One glance.
 
     `now` is the local clock's; `true_now` is what resets count from. `points` is the history of the selected window
-    over the chart's span, `spans` how many window lengths that is.
+    over the chart's span, `spans` how many window lengths that is. `compare` is whether the local side is to be seen
+    beside the windows, `beside` what it says of the selected window, once it is known.
     """
 
     state: MeterState
@@ -30,6 +32,8 @@ class View:
     flash: str = ""
     points: tuple[Point, ...] = ()
     spans: int = 1
+    compare: bool = False
+    beside: Beside | None = None
 
     @property
     def true_now(self) -> datetime:

@@ -20,6 +20,7 @@ _MODELS = (
     ("claude-sonnet-4-5-20250929", 3),
     ("claude-haiku-4-5-20251001", 2),
 )
+_BUSY_BEFORE = 9  # days
 _PROJECTS = ("-home-demo-web", "-home-demo-api", "-home-demo-notes")
 
 
@@ -31,13 +32,14 @@ def write_tree(root: Path, now: datetime, *, days: int = 8, seed: int = 1) -> in
     chance = random.Random(seed)  # noqa: S311 - a believable tree, not a secret
     messages = 0
     for day in range(days - 1, -1, -1):
-        for number, project in enumerate(_PROJECTS):
-            start = now - timedelta(days=day, hours=5) + timedelta(hours=2 * number)
+        # Some weeks ago there was more to do: what a local counter then takes for the cap.
+        for number in range(len(_PROJECTS) * (1 if day < _BUSY_BEFORE else 3)):
+            project = _PROJECTS[number % len(_PROJECTS)]
+            start = now - timedelta(days=day, hours=5) + timedelta(hours=2 * (number % len(_PROJECTS)))
             session = f"{chance.getrandbits(128):032x}"
             rows = _session(chance, session, project, start, min(now, start + timedelta(hours=3)))
             messages += len({row["message"]["id"] for row in rows if row["type"] == "assistant"})
-            for row in rows:
-                _append(root, project, session, row)
+            _write(root / "projects" / project, session, rows)
     return messages
 
 
@@ -104,9 +106,10 @@ def _row(
     return row | {"requestId": request} if request else row
 
 
-def _append(root: Path, project: str, session: str, row: dict[str, Any]) -> None:
-    folder = root / "projects" / project
-    file = folder / session / "subagents" / "agent-1.jsonl" if row["isSidechain"] else folder / f"{session}.jsonl"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(row, separators=(",", ":")) + "\n")
+def _write(folder: Path, session: str, rows: list[dict[str, Any]]) -> None:
+    """The session's own file, and its sub-agent's."""
+    for aside, file in ((False, folder / f"{session}.jsonl"), (True, folder / session / "subagents" / "agent-1.jsonl")):
+        lines = [json.dumps(row, separators=(",", ":")) + "\n" for row in rows if row["isSidechain"] is aside]
+        if lines:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("".join(lines), encoding="utf-8")

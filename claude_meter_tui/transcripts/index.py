@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # A batch is written when this much was read, so that a kill costs at most that, and many small files one commit.
 _BATCH_BYTES = 32 << 20
+_FEW = 64
 
 
 class Refreshed:
@@ -63,21 +64,25 @@ class Index:
         self.hours.bring_up_to_date(fresh)
         return Refreshed(count, read_files, read_bytes, unread)
 
+    def unread_bytes(self, found: Iterable[Found]) -> int:
+        """How much there is to read in these files, if none was rewritten."""
+        changed = self._changed(found)[1]
+        return sum(max(0, status.st_size - (before[3] if before else 0)) for _, status, before in changed)
+
     def _changed(self, found: Iterable[Found]) -> tuple[int, list[Changed], list[str]]:
         """How many files there are, those that are not as they were left (the newest first), and unreadable ones."""
-        known = self._known()
-        count = 0
+        looked_at = list(found)
+        known = self._known([file.path for file, _ in looked_at])
         changed: list[Changed] = []
         unread: list[str] = []
-        for file, status in found:
-            count += 1
+        for file, status in looked_at:
             before = known.get(file.path)
             if status is None:
                 unread.append(file.path)
             elif before is None or before[1] != status.st_size or before[2] != status.st_mtime_ns:
                 changed.append((file, status, before))
         changed.sort(key=lambda each: -each[1].st_mtime_ns)
-        return count, changed, unread
+        return len(looked_at), changed, unread
 
     def _read(
         self, changed: list[Changed], unread: list[str], progress: Callable[[int, int], None]
@@ -123,12 +128,13 @@ class Index:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def _known(self) -> dict[str, Known]:
-        marks = ",".join("?" * len(self.roots))
+    def _known(self, paths: list[str]) -> dict[str, Known]:
+        chosen = "path IS NOT NULL"
+        if few := len(paths) <= _FEW:
+            chosen = f"path IN ({','.join('?' * len(paths))})"
         rows = self._db.execute(
-            f"SELECT path, id, size, mtime_ns, read_to, tail FROM transcripts"  # noqa: S608
-            f" WHERE path IS NOT NULL AND root IN ({marks})",
-            self.roots,
+            f"SELECT path, id, size, mtime_ns, read_to, tail FROM transcripts WHERE {chosen}",  # noqa: S608 - marks
+            paths if few else (),
         )
         return {path: rest for path, *rest in rows}
 

@@ -1,0 +1,181 @@
+"""The local side of what is on the screen: follows the transcripts, and says what stands beside a window.
+
+It lives on the event loop's thread and only reads; the reading of transcripts is the follower's, in another thread. It
+must not know the screen. What it says is immutable and made anew only when something it depends on has changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import attribution
+from claude_meter_tui.report import short_label
+from claude_meter_tui.transcripts.following import Follower, Following
+from claude_meter_tui.transcripts.ledger import Ledger
+from claude_meter_tui.transcripts.records import HOUR_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from claude_meter_tui.attribution import Rise, Share
+    from claude_meter_tui.state import Point
+    from claude_meter_tui.store import Store
+    from claude_meter_tui.transcripts.turns import Piece, Turn
+    from claude_meter_tui.windows import Window
+
+# Enough for the highest panel.
+_TURNS = 60
+_RISES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One turn, and the short labels of the windows it moved."""
+
+    turn: Turn
+    moved: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside one window.
+
+    Attributes:
+        key: the window's.
+        share: its local side.
+        said: the last turns, the newest first, whichever windows they moved.
+        series: (ms since 1970, tokens) of what counts in the window, by the turn in short windows, else by the hour.
+        rises: what it rose by between readings and what was said meanwhile, the newest first.
+        following: how far the transcripts are read.
+        empty: whether there is nothing: no Claude Code has written here.
+    """
+
+    key: str
+    share: Share
+    said: tuple[Said, ...]
+    series: tuple[tuple[int, int], ...]
+    rises: tuple[Rise, ...]
+    following: Following
+    empty: bool
+
+
+class LocalSide:
+    """Answers `beside`, and says when the answer may be another.
+
+    Args:
+        store: open, used on this thread only.
+        roots: whose transcripts.
+    """
+
+    def __init__(self, store: Store, roots: Sequence[str]) -> None:
+        self._ledger = Ledger(store.connection, roots)
+        self._store_file, self._roots = store.path, tuple(roots)
+        self._follower: Follower | None = None
+        self._following = Following()
+        self._pieces: tuple[object, list[Piece]] = (None, [])
+        self._answer: tuple[object, Beside | None] = (None, None)
+
+    def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
+        """Begin to follow.
+
+        Args:
+            soon: calls something on this thread, from another (`loop.call_soon_threadsafe`).
+            changed: called on this thread when `beside` may answer something else.
+        """
+
+        def notice(following: Following) -> None:
+            def on_this_thread() -> None:
+                self._following = following
+                changed()
+
+            soon(on_this_thread)
+
+        self._follower = Follower(self._store_file, self._roots, notice)
+        self._follower.start()
+
+    def stop(self) -> None:
+        """Follow no more; nothing is waited for."""
+        if self._follower is not None:
+            self._follower.stop()
+
+    def beside(
+        self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime
+    ) -> Beside | None:
+        """What stands beside a window; None where the store cannot be read just now.
+
+        Args:
+            window: one of `windows`.
+            windows: all there are.
+            points: the window's stored readings, oldest first.
+            now: by the server's clock.
+        """
+        try:
+            change = self._ledger.change()
+            over = window.resets_at is not None and window.resets_at <= now
+            asked = (change, self._following, window, tuple(windows), points, over, int(now.timestamp()) // 3600)
+            if asked != self._answer[0]:
+                self._answer = (asked, self._compared(window, windows, points, now, change))
+            return self._answer[1]
+        except sqlite3.Error:
+            return self._answer[1]
+
+    def _compared(
+        self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, change: int
+    ) -> Beside:
+        pieces = self._cut_pieces(windows, now, change)
+        share = attribution.share_of(window, pieces, now)
+        end = _millis(now) + 1
+        said = tuple(
+            Said(turn, tuple(short_label(moved.label) for moved in attribution.fan_out(turn.model, windows)))
+            for turn in self._ledger.newest_turns(_TURNS, end)
+        )
+        counted = attribution.what_counts(window)[1]
+        return Beside(
+            window.key,
+            share,
+            said,
+            self._series(window, share, pieces, counted, end),
+            tuple(attribution.rises(window, *self._moved(points, end))[:_RISES]),
+            self._following,
+            empty=self._following.looked and not pieces,
+        )
+
+    def _cut_pieces(self, windows: Sequence[Window], now: datetime, change: int) -> list[Piece]:
+        earliest = now - timedelta(days=400)
+        cuts = attribution.cuts(windows, now, earliest)
+        asked = (change, frozenset(cut // HOUR_MS for cut in cuts))
+        if asked != self._pieces[0]:
+            self._pieces = (asked, self._ledger.pieces(cuts))
+        return self._pieces[1]
+
+    def _series(
+        self, window: Window, share: Share, pieces: list[Piece], counted: Callable[[str], bool], end: int
+    ) -> tuple[tuple[int, int], ...]:
+        if share.since is None or share.counts == "none":
+            return ()
+        start = _millis(share.since)
+        if window.group == "session":
+            turns = self._ledger.turns(start, end)
+            return tuple((turn.at, turn.total_tokens) for turn in turns if counted(turn.model))
+        return tuple(
+            (piece.first_at, piece.total_tokens)
+            for piece in pieces
+            if start <= piece.first_at and piece.last_at < end and counted(piece.model)
+        )
+
+    def _moved(self, points: tuple[Point, ...], end: int) -> tuple[tuple[Point, ...], list[Turn]]:
+        """The last readings that rose, and the turns since the first of them."""
+        at = len(points)
+        for _ in range(_RISES):
+            at = next((i for i in range(at - 1, 0, -1) if points[i].utilization > points[i - 1].utilization), 0)
+            if at == 0:
+                break
+        kept = points[max(0, at - 1) :]
+        return kept, self._ledger.turns(_millis(kept[0].observed_at), end) if kept else []
+
+
+def _millis(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
