@@ -1,0 +1,60 @@
+"""Transcripts the real Claude Code writes: counted as its server counted, and as ccusage counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from claude_code import MessagesApi, ask_claude, claude_env
+from conftest import run_script
+from test_transcripts import counted, ours, theirs
+
+OPUS, SONNET, FABLE = "claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929", "claude-fable-5"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MessagesApi]:
+    """A day with it: three models, a tool, a resumed session with a sub-agent, a fork that replays its parent."""
+    home = tmp_path_factory.mktemp("claude-code")
+    with MessagesApi() as api:
+        env = claude_env(home, api.url)
+        ask_claude(home, env, "Say hello", "--model", OPUS)
+        ask_claude(home, env, "Please use a TOOL", "--model", SONNET)
+        ask_claude(home, env, "Please use an AGENT", "--continue", "--model", FABLE)
+        ask_claude(home, env, "And now?", "--continue", "--fork-session", "--model", FABLE)
+    return home / ".claude", api
+
+
+def test_it_wrote_what_this_test_is_about(written: tuple[Path, MessagesApi]) -> None:
+    files = list(written[0].rglob("*.jsonl"))
+    assert len(files) == 4 and sum("subagents" in file.parts for file in files) == 1
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    said = Counter(row["message"]["id"] for row in rows if row["type"] == "assistant")
+    assert max(said.values()) == 4  # two content blocks, in two files
+    assert any("usage" in (row.get("toolUseResult") or "") for row in rows)
+
+
+def test_our_sums_are_what_the_server_sent(written: tuple[Path, MessagesApi]) -> None:
+    turns = counted([written[0]])
+    sent = [(message["model"], message["usage"]) for message in written[1].sent.values()]
+    kinds = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    assert sorted(
+        (turn.model, turn.input_tokens, turn.output_tokens, turn.cache_write_tokens, turn.cache_read_tokens)
+        for turn in turns
+    ) == sorted((model, *(usage[kind] for kind in kinds)) for model, usage in sent)
+    assert {turn.model for turn in turns} == {OPUS, SONNET, FABLE}
+    split = [(turn.cache_write_5m_tokens, turn.cache_write_1h_tokens) for turn in turns]
+    assert all(short * 2 == long * 3 for short, long in split)
+
+
+def test_our_sums_are_ccusage_s(written: tuple[Path, MessagesApi], scratch_home: Path) -> None:
+    assert ours([written[0]]) == theirs([written[0]], scratch_home)
+
+
+def test_the_sub_agent_counts_with_its_session(written: tuple[Path, MessagesApi]) -> None:
+    done = run_script("local", "--by", "session", "--json", env={"CLAUDE_CONFIG_DIR": str(written[0])})
+    answer = json.loads(done.stdout)
+    assert answer["turns"] == len(written[1].sent) and answer["files"] == 4
+    assert len(answer["by"]) == 3 and max(part["turns"] for part in answer["by"]) == 5
