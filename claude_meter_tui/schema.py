@@ -157,6 +157,7 @@ _COUNTED = (
         PRIMARY KEY (scope, hour)
     ) STRICT
     """,
+    "CREATE INDEX counted_by_change ON counted (scope, changed, hour)",
     """
     CREATE TABLE hours (
         scope INTEGER NOT NULL,

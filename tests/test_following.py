@@ -137,7 +137,7 @@ def test_a_first_reading_is_done_elsewhere_lately_touched_files_first(
     for number, file in enumerate(sorted(followed.root.rglob("*.jsonl"))):
         if number % 3:
             os.utime(file, (old, old))
-    monkeypatch.setattr(following, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(following, "_WORTH_SAYING", 1)
     here = []
     refresh = following.Index.refresh
     monkeypatch.setattr(following.Index, "refresh", lambda *args: here.append(refresh(*args)) or here[-1])
@@ -153,7 +153,7 @@ def test_a_first_reading_is_done_elsewhere_lately_touched_files_first(
 
 def test_a_first_reading_is_done_here_if_the_process_fails(followed: Followed, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tree(followed.root, NOON)
-    monkeypatch.setattr(following, "WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(following, "_WORTH_SAYING", 1)
     monkeypatch.setattr(indexing, "_PROGRAM", "import sys; sys.exit(3) #{}")
     followed.begin()
     assert followed.total() == sum(ours([followed.root]).values())
@@ -164,8 +164,10 @@ def test_a_reading_is_given_up_when_the_user_leaves(followed: Followed, monkeypa
     started = []
     popen = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda *args, **more: started.append(popen(*args, **more)) or started[-1])
-    monkeypatch.setattr(following, "WORTH_A_PROCESS", 1)
-    endless = "import itertools, time; [(print(n, 10**9, flush=True), time.sleep(0.01)) for n in itertools.count()] #{}"
+    monkeypatch.setattr(following, "_WORTH_SAYING", 1)
+    endless = (
+        "import itertools, time; [(print(n, 10**9, 5, flush=True), time.sleep(0.01)) for n in itertools.count()] #{}"
+    )
     monkeypatch.setattr(indexing, "_PROGRAM", endless)
     followed.follower.start()
     followed.wait(lambda: len(followed.published) > 3)
@@ -186,6 +188,7 @@ def test_a_store_that_fails_is_said_and_tried_again(followed: Followed, monkeypa
         return refresh(self, *_)  # type: ignore[arg-type]
 
     refresh = following.Index.refresh
+    monkeypatch.setattr(following, "read_elsewhere", lambda *_: None)
     monkeypatch.setattr(following.Index, "refresh", full_disk)
     followed.begin()
     assert "disk is full" in followed.published[0].trouble

@@ -27,7 +27,7 @@ def test_status_imports_nothing_heavy(style: str) -> None:
 
 def test_the_first_paint_needs_neither_the_network_nor_pydantic() -> None:
     code = "import claude_meter_tui.commands.dashboard, claude_meter_tui.dashboard.app"
-    assert not imported_by(code) & {"httpx", "pydantic", "pendulum", "argparse", "email", "ssl"} - {"ssl"}
+    assert not imported_by(code) & {"httpx", "pydantic", "pendulum", "argparse", "email", "msgspec", "watchfiles"}
 
 
 def test_commands_that_do_not_show_the_screen_do_not_import_it() -> None:

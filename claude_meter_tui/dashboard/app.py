@@ -222,7 +222,8 @@ class MeterApp(App[str]):
         if view is None or self._local is None or not (view.compare or len(self.screen_stack) > 1):
             return False
         window = view.chosen
-        beside = self._local.beside(window, view.windows, view.points, view.true_now) if window else None
+        now = view.state.true_now(self._clock.now())  # not the last tick's: what came since would be left out
+        beside = self._local.beside(window, view.windows, view.points, now) if window else None
         if beside is view.beside:
             return False
         self.view = replace(view, beside=beside)

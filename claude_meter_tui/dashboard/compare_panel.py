@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import attribution, standing
+from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import LEVEL_STYLES, bar
 from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitting, width_of
 from claude_meter_tui.dashboard.words import turn_time
@@ -142,6 +142,8 @@ def _bar_line(name: str, percent: float, figure: str, style: str, width: int) ->
 
 def _turn_lines(said: tuple[Said, ...], view: View, width: int) -> list[Line]:
     """`11:58 opus  1.8 k out → 5h · 7d · 7d Opus · apps` each, in columns, shorter where it must be."""
+    from claude_meter_tui import attribution  # it is there as soon as there is a turn; the first paint has none
+
     times = [turn_time(one.turn, view) for one in said]
     names = [attribution.family(one.turn.model) for one in said]
     outs = [f"{standing.amount(one.turn.output_tokens)} out" for one in said]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import threading
 import time
 from contextlib import closing
@@ -30,14 +29,15 @@ if TYPE_CHECKING:
 # No window is longer than a week; a file untouched for longer holds nothing of today's.
 _LATELY_NS = 8 * 86_400 * 10**9
 _AGAIN_SECONDS = 30.0
-WORTH_A_PROCESS = 48 << 20
+_WORTH_SAYING = 48 << 20
 
 
 class Following(NamedTuple):
     """How far it is.
 
     `looked` is whether every file was looked at since the start; `done` and `whole` are bytes while a long reading
-    goes on, else zero; `files` is how many transcripts there are; `trouble` a sentence, where the store failed.
+    goes on, else zero; `files` is how many transcripts there were at the last walk; `trouble` a sentence, where the
+    store failed.
     """
 
     looked: bool = False
@@ -99,7 +99,7 @@ class Follower:
     def _follow(self, index: Index) -> None:
         with closing(watcher_for(self._roots, self._newest, self._stopped)) as watcher:
             while True:
-                self._look(index)
+                self._look(index, elsewhere=not watcher.wants_newest)
                 next_walk = time.monotonic() + watcher.walk_every
                 while (left := next_walk - time.monotonic()) > 0:
                     changed = watcher.wait(left)
@@ -109,16 +109,17 @@ class Follower:
                     if changed and not self._read(index, changed):
                         break
 
-    def _look(self, index: Index) -> None:
+    def _look(self, index: Index, *, elsewhere: bool) -> None:
         """Walk the whole tree and read what is new: what was touched lately first."""
-        found = list(transcripts(self._roots))
-        self._mtimes = {file.path: status.st_mtime_ns for file, status in found if status is not None}
         lately = self._now_ns() - _LATELY_NS
-        if index.unread_bytes(found) >= WORTH_A_PROCESS and sys.executable:
-            read_elsewhere(self._store_file, self._roots, lately, self._progress)
-            self._check()
-        read_lately_first(index, found, lately, self._progress)  # all, or what the process left
-        self._say(looked=True, done=0, whole=0, files=len(found), trouble="")
+        files = read_elsewhere(self._store_file, self._roots, lately, self._progress) if elsewhere else None
+        self._check()
+        if files is None:
+            found = list(transcripts(self._roots))
+            self._mtimes = {file.path: status.st_mtime_ns for file, status in found if status is not None}
+            read_lately_first(index, found, lately, self._progress)
+            files = len(found)
+        self._say(looked=True, done=0, whole=0, files=files, trouble="")
 
     def _read(self, index: Index, paths: Iterable[str]) -> bool:
         """Read on in these transcripts; False where a walk has to tell what happened."""
@@ -132,14 +133,12 @@ class Follower:
             try:
                 status = os.stat(file.path)  # noqa: PTH116
             except FileNotFoundError:
-                self._mtimes.pop(file.path, None)  # deleted: it stays counted
-                continue
+                continue  # deleted: it stays counted
             except OSError:
                 return False
-            self._mtimes[file.path] = status.st_mtime_ns
             found.append((file, status))
         if found and index.refresh(found, self._progress).read_files:
-            self._say(files=len(self._mtimes), done=0, whole=0)
+            self._say(files=max(1, self.state.files), done=0, whole=0)
         return True
 
     def _transcript(self, path: str) -> TranscriptFile | None:
@@ -157,7 +156,7 @@ class Follower:
 
     def _progress(self, done: int, whole: int) -> None:
         self._check()
-        if whole >= WORTH_A_PROCESS:  # less is done before anybody could see it
+        if whole >= _WORTH_SAYING:  # less is done before anybody could see it
             self._say(done=done, whole=whole)
 
     def _check(self) -> None:

@@ -1,6 +1,7 @@
-"""A first reading of gigabytes in a process of its own: the dashboard stays small and answers keys meanwhile.
+"""A look at the whole tree in a process of its own: the dashboard stays small and answers keys meanwhile.
 
-The store takes two processes at once, so nothing but progress has to be said between them, in lines of two numbers.
+The first may read gigabytes, and one at ten thousand files nobody has written to leaves 15 MB behind. The store takes
+two processes at once, so nothing but progress has to be said between them, in lines of three numbers.
 """
 
 from __future__ import annotations
@@ -37,8 +38,13 @@ def read_lately_first(
         index.refresh(older, lambda done, _: progress(read + done, whole))
 
 
-def read_elsewhere(store_file: str, roots: Sequence[str], lately_ns: int, progress: Callable[[int, int], None]) -> bool:
-    """`read_lately_first` in a process of its own; it ends with an exception from `progress`. False if it failed."""
+def read_elsewhere(
+    store_file: str, roots: Sequence[str], lately_ns: int, progress: Callable[[int, int], None]
+) -> int | None:
+    """`read_lately_first` in a process of its own; gives how many transcripts there are, None if it failed.
+
+    It ends with an exception from `progress`.
+    """
     import subprocess
 
     process = subprocess.Popen(  # noqa: S603
@@ -54,12 +60,13 @@ def read_elsewhere(store_file: str, roots: Sequence[str], lately_ns: int, progre
         try:
             with process.stdin as given:
                 given.write(json.dumps([store_file, list(roots), lately_ns]))
+            files = 0
             for line in process.stdout:
-                done, _, whole = line.partition(" ")
-                progress(int(done), int(whole))
-            return process.wait() == 0
+                done, whole, files = map(int, line.split())
+                progress(done, whole)
+            return files if process.wait() == 0 else None
         except OSError:
-            return False
+            return None
         finally:
             process.kill()
             process.wait()
@@ -69,8 +76,10 @@ def answer() -> None:
     """The other end."""
     store_file, roots, lately_ns = json.load(sys.stdin)
 
-    def say(done: int, whole: int) -> None:
-        print(done, whole, flush=True)
-
     with Store.open(store_file) as store:
-        read_lately_first(Index(store.connection, roots), list(transcripts(roots)), lately_ns, say)
+        found = list(transcripts(roots))
+
+        def say(done: int, whole: int) -> None:
+            print(done, whole, len(found), flush=True)
+
+        read_lately_first(Index(store.connection, roots), found, lately_ns, say)

@@ -38,6 +38,10 @@ class Ledger:
         self._db = connection
         self._name = "\n".join(dict.fromkeys(roots))
         self._scope: int | None = None
+        self._names: dict[int, tuple[str, str, str]] = {}
+        self._pieces: dict[int, list[Piece]] = {}
+        self._pieces_of = 0
+        self._cut_hours: set[int] = set()
 
     def sum_by(
         self, grouping: str, *, since: int | None, until: int | None, zone: tzinfo = UTC
@@ -65,37 +69,57 @@ class Ledger:
             rows = self._db.execute(f"SELECT {key}, {_SUMS} {_FROM} GROUP BY 1", (self.scope, first, last))
             for name, *figures in rows:
                 _add(whole, parts, name, TokenSum(*figures))
-        names = self._origins() if grouping in ("model", "session", "project") else {}
-        column = ("model", "session", "project").index(grouping) if names else 0
         for record in self._cut(start, end, first, last):
-            name = datetime.fromtimestamp(record[AT] / 1000, UTC).date().isoformat()
-            _add(whole, parts, names[record[ORIGIN]][column] if names else name, _as_sum([record]))
+            _add(whole, parts, self._key_of(record, grouping), _as_sum([record]))
         return whole, parts if grouping in _KEYS else {}
 
     def pieces(self, cuts: Iterable[int] = ()) -> list[Piece]:
-        """Everything, by hour and model, in the order of time; the hours that hold one of `cuts` (ms) turn by turn."""
-        from claude_meter_tui.transcripts.turns import Piece, piece_of
+        """Everything, by hour and model, in the order of time; the hours that hold one of `cuts` (ms) turn by turn.
 
-        cut_hours = {cut // HOUR_MS for cut in cuts if cut % HOUR_MS}
+        Asked again, only the hours that have changed are read again.
+        """
+        from claude_meter_tui.transcripts.turns import piece_of
+
+        cut = {moment // HOUR_MS for moment in cuts if moment % HOUR_MS}
+        change, changed = self.change(), set[int]()
+        if change != self._pieces_of:
+            rows = self._db.execute(
+                "SELECT hour, changed > ? FROM counted WHERE scope = ?", (self._pieces_of, self.scope)
+            ).fetchall()
+            changed = {hour for hour, is_newer in rows if is_newer}
+            if len(changed) == len(rows):  # all was made anew, and an hour may be gone
+                self._pieces.clear()
+                self._cut_hours = set()
+                self._read_hours(-_EVER, _EVER)
+                changed = set()
+        for hour in changed | ((cut ^ self._cut_hours) & self._pieces.keys()):
+            self._pieces.pop(hour, None)
+            if hour in cut:
+                turns = self.turns(hour * HOUR_MS, (hour + 1) * HOUR_MS)
+                self._pieces[hour] = [piece_of(turn) for turn in turns]
+            else:
+                self._read_hours(hour, hour + 1)
+        self._cut_hours, self._pieces_of = cut, change
+        return sorted(piece for pieces in self._pieces.values() for piece in pieces)
+
+    def _read_hours(self, first: int, last: int) -> None:
+        from claude_meter_tui.transcripts.turns import Piece
+
         rows = self._db.execute(
             f"SELECT hour, min(first_at), max(last_at), model, {_SUMS} {_FROM} GROUP BY hour, model",
-            (self.scope, -_EVER, _EVER),
+            (self.scope, first, last),
         )
-        found = [Piece(*rest) for hour, *rest in rows if hour not in cut_hours]
-        for hour in cut_hours:
-            found += [piece_of(turn) for turn in self.turns(hour * HOUR_MS, (hour + 1) * HOUR_MS)]
-        found.sort()
-        return found
+        for hour, *rest in rows:
+            self._pieces.setdefault(hour, []).append(Piece(*rest))
 
     def turns(self, since: int, until: int) -> list[Turn]:
         """The turns from a time (ms) to before another, in their order."""
         from claude_meter_tui.transcripts.turns import Turn
 
-        names = self._origins()
         found = []
         for record in self._records(since, until):
             at, _, _, origin, *counts, aside = record
-            found.append(Turn(at, *names[origin], bool(aside), *counts))
+            found.append(Turn(at, *self._named(origin), bool(aside), *counts))
         found.sort()
         return found
 
@@ -144,9 +168,19 @@ class Ledger:
         )
         return [record for (blob,) in rows for record in records_in(blob) if since <= record[AT] < until]
 
-    def _origins(self) -> dict[int, tuple[str, str, str]]:
-        rows = self._db.execute("SELECT id, model, session, project FROM origins")
-        return {number: tuple(named) for number, *named in rows}
+    def _named(self, origin: int) -> tuple[str, str, str]:
+        """(model, session, project); what an origin stands for never changes."""
+        named = self._names.get(origin)
+        if named is None:
+            named = self._db.execute("SELECT model, session, project FROM origins WHERE id = ?", (origin,)).fetchone()
+            self._names[origin] = named
+        return named
+
+    def _key_of(self, record: Record, grouping: str) -> str:
+        if grouping == "day":
+            return datetime.fromtimestamp(record[AT] / 1000, UTC).date().isoformat()
+        names = ("model", "session", "project")
+        return self._named(record[ORIGIN])[names.index(grouping)] if grouping in names else ""
 
 
 def _add(whole: TokenSum, parts: dict[str, TokenSum], name: str, part: TokenSum) -> None:

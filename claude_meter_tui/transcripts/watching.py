@@ -31,6 +31,8 @@ class Watcher(Protocol):
 
     walk_every: float
     """How often, in seconds, to walk the whole tree besides."""
+    wants_newest: bool
+    """Whether it asks which files are the newest, so that the walk has to be done in this process."""
 
     def wait(self, seconds: float) -> set[str] | None:
         """Paths that changed, as soon as some did; empty when the time is over, None if watching has to begin anew."""
@@ -53,6 +55,7 @@ class EventWatcher:
     """
 
     walk_every = 600.0
+    wants_newest = False
 
     def __init__(self, folders: Sequence[str], stopped: threading.Event) -> None:
         # Its `watch` generator would begin to watch only when first waited for, and miss what was written until then;
@@ -89,6 +92,7 @@ class NewestWatcher:
     """Looks at the files written to last."""
 
     walk_every = 30.0
+    wants_newest = True
 
     def __init__(self, newest: Callable[[int], Iterable[str]], stopped: threading.Event) -> None:
         self._newest, self._stopped = newest, stopped
