@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from claude_meter_tui import settings
+from claude_meter_tui.beside import LocalSide
 from claude_meter_tui.clock import FixedClock
-from claude_meter_tui.commands.demo import seed_history
+from claude_meter_tui.commands.demo import seed_history, write_transcripts_once
 from claude_meter_tui.dashboard.app import MeterApp
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.poller import Poller
@@ -49,6 +50,8 @@ PICTURES = (
     Picture("medium", (80, 24)),
     Picture("tiny", (40, 10)),
     Picture("detail", (100, 30), ("enter",)),
+    Picture("compare", (140, 30), ("c",)),
+    Picture("compare-narrow", (70, 24), ("c",)),
     Picture("history", (100, 26), ("home", "h"), theme="colorblind"),
     Picture("waiting", (100, 24), scenario="rate-limited", late=timedelta(minutes=21)),
     Picture("setup", (80, 20), logged_in=False),
@@ -76,12 +79,25 @@ async def svg_of(picture: Picture, home: Path) -> str:
             server.scenario = picture.scenario
             clock.advance(seconds=(NOON - clock.now()).total_seconds())
             await poller.beat()
-            app = MeterApp(poller, clock, theme=picture.theme)
+            write_transcripts_once(folder, NOON)
+            roots = configured.transcript_roots
+            app = MeterApp(poller, clock, theme=picture.theme, open_local=lambda: LocalSide(store, roots))
             async with app.run_test(size=picture.size) as pilot:
                 await pilot.pause(0.5)
                 await pilot.press(*picture.keys)
+                if {"c", "enter"} & set(picture.keys):
+                    await transcripts_read(app)
                 await pilot.pause(0.3)
                 return clean(app.export_screenshot(title="claude-meter-tui"))
+
+
+async def transcripts_read(app: MeterApp) -> None:
+    """Wait until what stands beside the selected window is of the whole tree."""
+    for _ in range(600):
+        if app.view is not None and app.view.beside is not None and app.view.beside.following.looked:
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError("the transcripts were not read within 30 s")
 
 
 def clean(svg: str) -> str:

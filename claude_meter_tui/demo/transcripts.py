@@ -19,6 +19,7 @@ _MODELS = (
     ("claude-opus-4-5-20251101", 5),
     ("claude-sonnet-4-5-20250929", 3),
     ("claude-haiku-4-5-20251001", 2),
+    ("claude-fable-5", 4),
 )
 _BUSY_BEFORE = 9  # days
 _PROJECTS = ("-home-demo-web", "-home-demo-api", "-home-demo-notes")
