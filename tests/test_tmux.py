@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,10 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from conftest import SCRIPT, log_in, payload, run_script
+from test_transcripts import row, tree_of
 
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer, Reply
@@ -189,6 +192,26 @@ def test_a_new_reading_by_another_process_is_on_the_screen_within_seconds(
     pane.wait(lambda shown: "77 %" in shown, seconds=6)
     pane.type("q")
     pane.wait(lambda shown: "left with 0" in shown)
+
+
+def test_a_turn_claude_code_appends_is_on_the_screen(
+    live: DemoServer, open_pane: Callable[..., Pane], scratch_home: Path
+) -> None:
+    now = SystemClock().now()
+    stamp = (now - timedelta(minutes=3)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    tree = tree_of(scratch_home / "claude", row("m1", timestamp=stamp))
+    pane = open_pane()
+    pane.run()
+    pane.wait(lambda shown: "● live" in shown)
+    pane.type("c")
+    pane.wait(lambda shown: "local beside server" in shown and "7d" in shown.partition("local beside")[2])
+    stamp = (now - timedelta(seconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with (tree / "projects" / "p" / "s.jsonl").open("a") as out:
+        out.write(json.dumps(row("m2", "r2", 77_777, timestamp=stamp), separators=(",", ":")) + "\n")
+    # 2 s is the aim, and what the benchmark measures; a busy test machine gets more.
+    pane.wait(lambda shown: "77.8 k out" in shown, seconds=15)
+    pane.type("c")
+    pane.wait(lambda shown: "local beside server" not in shown)
 
 
 def test_first_use_shows_what_was_looked_for_and_a_login_is_noticed(

@@ -132,8 +132,10 @@ def _local(beside: Beside) -> str:
         return "no transcript tells of it"
     if share.since is None:
         return "nothing in this span"
-    text = f"{standing.amount(share.tokens.total_tokens)} tokens in {_counted(range(share.tokens.turns), 'turn')}"
-    return text if share.percent_of_assumed_cap is None else f"{text}, {share.percent_of_assumed_cap:.0f} % of assumed"
+    tokens, turns = standing.amount(share.tokens.total_tokens), _counted(range(share.tokens.turns), "turn")
+    if share.percent_of_assumed_cap is None:
+        return f"{tokens} tokens in {turns}"
+    return f"{tokens} ({share.percent_of_assumed_cap:.0f} % of assumed) in {turns}"
 
 
 def _counted(things: Sized, name: str) -> str:

@@ -7,7 +7,6 @@ there; a row that holds another `usage` object (a sub-agent's result) is decoded
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
@@ -217,6 +216,8 @@ def _milliseconds(text: str) -> int | None:
 
 def _lenient(line: bytes) -> _Row | None:
     """A row the typed decoder refused: whatever of it is not of the expected type is left out, if it is JSON at all."""
+    import json  # never needed for what Claude Code writes
+
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

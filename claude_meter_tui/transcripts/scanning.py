@@ -100,7 +100,11 @@ def _scan_one(reader: Reader, file: TranscriptFile, offset: int) -> Scanned | No
 # --- in processes -----------------------------------------------------------------------------------------------------
 
 # Without `site` (3 ms, and whatever its .pth files do): the path is given.
-_PROGRAM = "import sys; sys.path[:] = {!r}; from claude_meter_tui.transcripts import scanning; scanning.answer()"
+# msgspec does without typing_extensions (15 ms) where it is missing, so here it is.
+_PROGRAM = (
+    "import sys; sys.path[:] = {!r}; sys.modules['typing_extensions'] = None; "
+    "from claude_meter_tui.transcripts import scanning; scanning.answer()"
+)
 _LENGTH = 4
 
 
