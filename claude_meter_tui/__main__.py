@@ -1,7 +1,8 @@
-"""The entry. `status` answers before anything heavy is imported; everything else goes through `cli`."""
+"""The entry. `status` and `statusline` answer before anything heavy is imported; everything else goes through `cli`."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -21,6 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         style = status.plainly_asked(given[1:])
         if style is not None:
             return status.run(style)
+    if given[:1] == ["statusline"]:
+        from claude_meter_tui.commands import statusline
+
+        wish = statusline.plainly_asked(given[1:])
+        if wish is not None:
+            return statusline.run(os.environ, wish)
     if not given:
         from claude_meter_tui.commands import dashboard
 

@@ -84,6 +84,19 @@ def _parser() -> argparse.ArgumentParser:
     imported = _add(actions, "import", _history_import, "add readings from a CSV file as `--format csv` writes it")
     imported.add_argument("file", metavar="FILE.csv", help="the file, or - for standard input")
 
+    line = _add(
+        commands, "statusline", _statusline, "Claude Code's status line: keeps the limits it pipes in, prints one line"
+    )
+    line.add_argument("--then", metavar="CMD", help="also feed this command, and print what it prints first")
+    line.add_argument("--quiet", action="store_true", help="print nothing of our own")
+    line.add_argument("--no-color", action="store_true", help="without ANSI colours")
+    line.add_argument("--width", type=int, metavar="N", help="cells there are (default: COLUMNS, or the terminal's)")
+    line.add_argument("--windows", metavar="KEY,KEY", default="", help="only these windows, in this order")
+    which = line.add_mutually_exclusive_group()
+    which.add_argument("--install", action="store_true", help="make it Claude Code's status line; wraps one there is")
+    which.add_argument("--uninstall", action="store_true", help="take it out again; puts back what was wrapped")
+    line.add_argument("--dry-run", action="store_true", help="with --install or --uninstall: only show the change")
+
     doctor = _add(commands, "doctor", _doctor, "what was found, what works, what to do; asks the network at most once")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 
@@ -163,6 +176,20 @@ def _history_import(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import history
 
     return history.take_in(os.environ, parsed.file)
+
+
+def _statusline(parsed: argparse.Namespace) -> int:
+    if parsed.install or parsed.uninstall:
+        from claude_meter_tui.commands import statusline_install
+
+        return statusline_install.run(os.environ, install=parsed.install, dry_run=parsed.dry_run)
+    from claude_meter_tui.commands import statusline
+
+    keys = tuple(key.strip() for key in parsed.windows.split(",") if key.strip())
+    wish = statusline.Wish(
+        then=parsed.then, quiet=parsed.quiet, color=not parsed.no_color, width=parsed.width, windows=keys
+    )
+    return statusline.run(os.environ, wish)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ class ExtraUsageDocument(TypedDict):
 
 
 class WindowDocument(TypedDict):
-    """See `windows.Window`; `resets_at` is ISO-8601 UTC with microseconds where there are any."""
+    """See `windows.Window`; times are ISO-8601 UTC with microseconds where there are any."""
 
     key: str
     label: str
@@ -39,6 +39,8 @@ class WindowDocument(TypedDict):
     surface: str | None
     severity: str | None
     is_active: bool | None
+    observed_at: str | None
+    source: str | None
 
 
 class AccountDocument(TypedDict):
@@ -58,6 +60,7 @@ class ReadingDocument(TypedDict):
     windows: list[WindowDocument]
     extra_usage: ExtraUsageDocument | None
     damaged: list[str]
+    whole_at: str | None
 
 
 class HistoryRow(TypedDict):

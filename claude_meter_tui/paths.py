@@ -67,6 +67,13 @@ def credential_dirs(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(listed) or (os.path.join(home(env), ".claude"),)  # noqa: PTH118
 
 
+def claude_config_file(env: Mapping[str, str]) -> str:
+    """Claude Code's own `.claude.json`: in the first of `CLAUDE_CONFIG_DIR`, else beside `~/.claude` (FACTS §2)."""
+    if env.get("CLAUDE_CONFIG_DIR", "").strip(" ,"):
+        return os.path.join(credential_dirs(env)[0], ".claude.json")  # noqa: PTH118
+    return os.path.join(home(env), ".claude.json")  # noqa: PTH118
+
+
 def transcript_roots(env: Mapping[str, str]) -> tuple[str, ...]:
     """Folders whose `projects` hold Claude Code's transcripts (FACTS §5)."""
     if env.get("CLAUDE_CONFIG_DIR", "").strip(" ,"):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.documents import AccountDocument, ReadingDocument
-    from claude_meter_tui.sources import Source
+    from claude_meter_tui.sources.source import Source
     from claude_meter_tui.store import Store
     from claude_meter_tui.windows import Account, Reading
 
@@ -171,8 +171,10 @@ class Poller:
         self._account_id = account_id
         try:
             self._store.save(reading.document(), account_id)
-        finally:
+        except sqlite3.Error:
             self._show(reading, answer.skew)  # a full disk must not hide what was read
+            raise
+        self._show(self._known() or reading, answer.skew)
         with self._store.transaction():
             gate = Gate.load(self._store, source.endpoint, now)
             if gate.wait_until is None or gate.wait_until <= now:  # else the profile earned a wait a moment ago
@@ -217,14 +219,19 @@ class Poller:
     def _load_reading(self) -> None:
         from claude_meter_tui.windows import Reading  # after the first paint: see stored.py
 
-        document = self._newest()
-        if document is None:
+        reading, shown = self._known(), self.state.reading
+        if reading is None:
             return
-        reading, shown = Reading.model_validate(document), self.state.reading
         if not isinstance(shown, Reading):
             self._update(reading=reading)
-        elif reading.observed_at > shown.observed_at or reading.account != shown.account:
+        elif _observations(reading) != _observations(shown) or reading.account != shown.account:
             self._show(reading, self._store.noted_skew())
+
+    def _known(self) -> Reading | None:
+        from claude_meter_tui.windows import Reading
+
+        document = self._newest()
+        return None if document is None else Reading.model_validate(document)
 
     def _newest(self) -> ReadingDocument | None:
         if self._account_id is None:
@@ -283,11 +290,12 @@ class Poller:
 
     def _due(self) -> datetime:
         reading, skew = self.state.reading, self.state.skew
+        whole_at = None if reading is None else _whole_at(reading)
         return self._gate.due(
             self._clock.now(),
             self._asks,
             self._cadence,
-            reading.observed_at - skew if reading is not None else None,
+            None if whole_at is None else whole_at - skew,
             [window.resets_at - skew for window in reading.windows if window.resets_at] if reading else [],
         )
 
@@ -345,6 +353,24 @@ class Poller:
 
 def _account_document(account: Account) -> AccountDocument:
     return {"email": account.email, "organization_uuid": account.organization_uuid, "plan": account.plan}
+
+
+# What only a whole answer says (a new window) is worth asking for this often even while everything known is fresh.
+_WHOLE_AT_LEAST = timedelta(hours=4)
+
+
+def _whole_at(reading: Reading) -> datetime | None:
+    """When every window was last observed: later than the last whole answer where other sources know them all."""
+    if reading.whole_at is None:
+        return None
+    if reading.extra_usage is not None and reading.extra_usage.is_shown:
+        return reading.whole_at
+    oldest = min((window.observed_at or reading.whole_at for window in reading.windows), default=reading.whole_at)
+    return min(oldest, reading.whole_at + _WHOLE_AT_LEAST)
+
+
+def _observations(reading: Reading) -> set[tuple[str, datetime | None]]:
+    return {(window.key, window.observed_at) for window in reading.windows} | {("", reading.whole_at)}
 
 
 def _changed(before: Reading | None, after: Reading) -> bool:

@@ -40,7 +40,7 @@ def as_dict(reading: ReadingDocument, now: datetime, *, stale: bool | None = Non
         "stale": is_stale(reading, now) if stale is None else stale,
         "age_seconds": max(0, int(age.total_seconds())),
         "account": reading["account"],
-        "windows": [_window_dict(window, now) for window in reading["windows"]],
+        "windows": [_window_dict(window, reading, now) for window in reading["windows"]],
         "extra_usage": extra and {name: extra[name] for name in ("enabled", "used", "limit", "utilization")},
         "next_stop": _key_of(next_stop(reading, now)),
     }
@@ -49,7 +49,7 @@ def as_dict(reading: ReadingDocument, now: datetime, *, stale: bool | None = Non
 def next_stop(reading: ReadingDocument, now: datetime) -> WindowDocument | None:
     """The window that stops next: nearest to full, not ended; None while nothing is used."""
     candidates = [window for window in reading["windows"] if standing.stops(window["utilization"], _reset(window), now)]
-    return max(candidates, key=lambda window: _rank(window, now), default=None)
+    return max(candidates, key=lambda window: pressing(window, now), default=None)
 
 
 def is_stale(reading: ReadingDocument, now: datetime) -> bool:
@@ -67,17 +67,17 @@ def _json(reading: ReadingDocument, now: datetime) -> str:
 
 
 def _plain(reading: ReadingDocument, now: datetime) -> str:
-    parts = [_one(window, now) for window in reading["windows"]]
+    parts = [brief(window, now) for window in reading["windows"]]
     return " · ".join([*parts, *_extra(reading)]) + _age_note(reading, now)
 
 
 def _tmux(reading: ReadingDocument, now: datetime) -> str:
     """The pressing windows only (a status line is short): the next stop first, then the next two."""
-    ranked = sorted(reading["windows"], key=lambda window: _rank(window, now), reverse=True)
+    ranked = sorted(reading["windows"], key=lambda window: pressing(window, now), reverse=True)
     current = [window for window in ranked if not standing.is_over(_reset(window), now)][:3]
     parts = [
         f"#[fg={_TMUX_COLOURS[standing.level(window['utilization'], window['severity'])]}]"
-        f"{_one(window, now).replace('#', '##')}#[default]"
+        f"{brief(window, now).replace('#', '##')}#[default]"
         for window in current
     ]
     return " ".join(parts) + _age_note(reading, now)
@@ -85,12 +85,12 @@ def _tmux(reading: ReadingDocument, now: datetime) -> str:
 
 def _waybar(reading: ReadingDocument, now: datetime) -> str:
     top = next_stop(reading, now)
-    lines = [_one(window, now) for window in reading["windows"]] + _extra(reading)
+    lines = [brief(window, now) for window in reading["windows"]] + _extra(reading)
     lines.append(f"read {standing.age((now - _moment(reading['observed_at'])).total_seconds())}")
     level = standing.level(top["utilization"], top["severity"]) if top else "normal"
     return json.dumps(
         {
-            "text": _pango(_one(top, now) if top else "idle"),
+            "text": _pango(brief(top, now) if top else "idle"),
             "tooltip": _pango("\n".join(lines)),
             "class": [level, "stale"] if is_stale(reading, now) else [level],
             "percentage": min(100, int(top["utilization"])) if top else 0,
@@ -149,7 +149,7 @@ def short_label(label: str) -> str:
     return label.replace("-hour", "h").replace("-day", "d")
 
 
-def _one(window: WindowDocument, now: datetime) -> str:
+def brief(window: WindowDocument, now: datetime) -> str:
     """`5h 41% 2h57m`; an ended window says so instead of a percentage that no longer counts."""
     reset, label = _reset(window), short_label(window["label"])
     if standing.is_over(reset, now):
@@ -176,7 +176,7 @@ def _age_note(reading: ReadingDocument, now: datetime) -> str:
     return f" ({standing.age((now - _moment(reading['observed_at'])).total_seconds())})"
 
 
-def _window_dict(window: WindowDocument, now: datetime) -> dict[str, object]:
+def _window_dict(window: WindowDocument, reading: ReadingDocument, now: datetime) -> dict[str, object]:
     reset = _reset(window)
     return {
         "key": window["key"],
@@ -190,11 +190,14 @@ def _window_dict(window: WindowDocument, now: datetime) -> dict[str, object]:
         "surface": window["surface"],
         "severity": window["severity"],
         "is_active": window["is_active"],
+        "observed_at": standing.iso_utc(_moment(window["observed_at"] or reading["observed_at"])),
+        "source": window["source"] or reading["source"],
         "estimate": None,
     }
 
 
-def _rank(window: WindowDocument, now: datetime) -> standing.Rank:
+def pressing(window: WindowDocument, now: datetime) -> standing.Rank:
+    """A sort key: the greatest is the window that stops next (see `standing.rank`)."""
     return standing.rank(window["utilization"], _reset(window), window["is_active"], now)
 
 
@@ -245,4 +248,8 @@ def _heading(reading: ReadingDocument, now: datetime, *, stale: bool) -> list[st
     account = reading["account"]
     age = standing.age((now - _moment(reading["observed_at"])).total_seconds())
     mark = "stale, " if stale or is_stale(reading, now) else ""
-    return [account["email"] or "", account["plan"] or "", f"{mark}read {age} via {reading['source']}"]
+    return [
+        account["email"] or "",
+        account["plan"] or "",
+        f"{mark}read {age} via {standing.source_words(reading['source'])}",
+    ]

@@ -132,6 +132,21 @@ def amount(count: int) -> str:
     return str(count)
 
 
+_SOURCES = {
+    "oauth": "the server",
+    "statusline": "the status line",
+    "cache": "Claude Code's cache",
+    "bridge": "the extension",
+    "browser": "the browser",
+    "demo": "the simulation",
+}
+
+
+def source_words(source: str) -> str:
+    """A source as a person would name it; an unknown one (imported) as it is stored."""
+    return _SOURCES.get(source, source)
+
+
 def age(seconds: float) -> str:
     """`just now`, `2m ago`, `3h ago`, `5d ago`."""
     if seconds < _MINUTE:

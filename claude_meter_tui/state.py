@@ -15,7 +15,7 @@ from claude_meter_tui.standing import STALE_AFTER
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from claude_meter_tui.sources import Looked
+    from claude_meter_tui.sources.source import Looked
     from claude_meter_tui.windows import Reading
 
 

@@ -12,17 +12,20 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 from claude_meter_tui.errors import StoreError
+from claude_meter_tui.merging import PARTIAL_SOURCES, merged
 from claude_meter_tui.schema import MIGRATIONS, Transaction, migrate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
-    from typing import Self
+    from typing import Any, Self
 
     from claude_meter_tui.documents import AccountDocument, HistoryRow, ReadingDocument, WindowDocument
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A partial source may know one window only, another the next time.
+_LATER_READINGS = 8
 _WINDOW_COLUMNS = (
     "key, label, window_group, utilization, resets_at, length_seconds, model, surface, severity, is_active"
 )
@@ -64,15 +67,19 @@ class Store:
         self._db = connection
 
     @classmethod
-    def open(cls, path: str) -> Self:
+    def open(cls, path: str, patience: float = 5.0) -> Self:
         """Open, creating or migrating; a damaged file is set aside and a new one begun.
+
+        Args:
+            path: the SQLite file.
+            patience: seconds to wait for another process's transaction.
 
         Raises:
             StoreError: the folder or file cannot be used at all (permissions, full disk, newer schema).
         """
         _make_private_folder(os.path.dirname(path))  # noqa: PTH120 - pathlib costs `status` 8 ms
         try:
-            return cls(path, _connect(path))
+            return cls(path, _connect(path, patience))
         except OSError as error:
             raise _unusable(path, error) from None
         except sqlite3.DatabaseError as error:
@@ -81,7 +88,7 @@ class Store:
                 raise _unusable(path, error) from None
         try:
             aside = _set_aside(path)
-            return cls(path, _connect(path), set_aside=aside)
+            return cls(path, _connect(path, patience), set_aside=aside)
         except (OSError, sqlite3.Error) as error:
             raise _unusable(path, error) from None
 
@@ -170,16 +177,40 @@ class Store:
         return True
 
     def newest(self, at: datetime | None = None, account_id: int | None = None) -> ReadingDocument | None:
-        """The newest reading (observed no later than `at`; of one account where given), or None."""
-        row = self._db.execute(
-            "SELECT r.id, r.observed_at, r.source, r.extra_usage, r.damaged, a.email, a.organization_uuid, a.plan"
+        """What is known of one account: the newest observation of each window, whatever its source (`merging`).
+
+        Args:
+            at: nothing observed later than this is used.
+            account_id: whose; None: that of the newest reading.
+
+        Returns:
+            None where nothing is stored.
+        """
+        until = micros(at) if at is not None else 2**62
+        if account_id is None:
+            row = self._db.execute(
+                "SELECT account_id FROM readings WHERE observed_at <= ? ORDER BY observed_at DESC, id DESC LIMIT 1",
+                (until,),
+            ).fetchone()
+            account_id = None if row is None else row[0]
+        partial = f"source IN ({','.join('?' * len(PARTIAL_SOURCES))})"
+        whole = self._readings(f"NOT {partial}", (account_id, 0, until, *PARTIAL_SOURCES, 1))
+        since = whole[0][0] + 1 if whole else 0
+        later = self._readings(partial, (account_id, since, until, *PARTIAL_SOURCES, _LATER_READINGS))
+        return merged(whole[0][1] if whole else None, [document for _, document in reversed(later)])
+
+    def _readings(self, condition: str, values: tuple[object, ...]) -> list[tuple[int, ReadingDocument]]:
+        """(observed_at, reading), the newest first."""
+        query = (
+            "SELECT r.id, r.observed_at, r.source, r.extra_usage, r.damaged, a.email, a.organization_uuid, a.plan"  # noqa: S608 - marks
             " FROM readings r JOIN accounts a ON a.id = r.account_id"
-            " WHERE r.observed_at <= ? AND (? IS NULL OR r.account_id = ?)"
-            " ORDER BY r.observed_at DESC, r.id DESC LIMIT 1",
-            (micros(at) if at is not None else 2**62, account_id, account_id),
-        ).fetchone()
-        if row is None:
-            return None
+            f" WHERE r.account_id = ? AND r.observed_at >= ? AND r.observed_at <= ? AND {condition}"
+            " ORDER BY r.observed_at DESC, r.id DESC LIMIT ?"
+        )
+        rows = self._db.execute(query, values).fetchall()
+        return [(row[1], self._document(row)) for row in rows]
+
+    def _document(self, row: tuple[Any, ...]) -> ReadingDocument:
         return {
             "observed_at": _iso(row[1]) or "",
             "source": row[2],
@@ -187,6 +218,7 @@ class Store:
             "windows": list(self._windows(row[0])),
             "extra_usage": json.loads(row[3]) if row[3] else None,
             "damaged": json.loads(row[4]) if row[4] else [],
+            "whole_at": None,
         }
 
     def _windows(self, reading_id: int) -> Iterator[WindowDocument]:
@@ -206,6 +238,8 @@ class Store:
                 "surface": surface,
                 "severity": severity,
                 "is_active": None if is_active is None else bool(is_active),
+                "observed_at": None,
+                "source": None,
             }
 
     def history(
@@ -339,12 +373,12 @@ class Store:
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?,?)", (name, value))
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, patience: float = 5.0) -> sqlite3.Connection:
     # Created here, not by SQLite, so that it never exists with the umask's wider mode; -wal and -shm inherit it.
     # Only when missing: closing a second descriptor of an open store would drop this process's locks on it.
     if not os.path.exists(path):  # noqa: PTH110
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

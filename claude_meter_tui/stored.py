@@ -28,6 +28,7 @@ def stand_in(document: ReadingDocument) -> Reading:
         windows=windows,
         extra_usage=_extra(document["extra_usage"]),
         damaged=tuple(document["damaged"]),
+        whole_at=_moment(document["whole_at"]),
     )
     return cast("Reading", reading)
 
@@ -36,7 +37,8 @@ def _window(document: WindowDocument) -> SimpleNamespace:
     resets_at, length = _moment(document["resets_at"]), document["length_seconds"]
     known = resets_at is not None and length is not None
     opened_at = resets_at - timedelta(seconds=length) if known else None  # type: ignore[operator, arg-type]
-    return SimpleNamespace(**{**document, "resets_at": resets_at, "opened_at": opened_at})
+    times = {"resets_at": resets_at, "opened_at": opened_at, "observed_at": _moment(document["observed_at"])}
+    return SimpleNamespace(**{**document, **times})
 
 
 def _extra(document: ExtraUsageDocument | None) -> SimpleNamespace | None:

@@ -71,6 +71,7 @@ class Window(_Immutable):
 
     `utilization` in percent; `resets_at` None while nothing has opened the window; `length_seconds` None where the
     length is not known (the server does not send it: `five_hour` is 5 h, every `seven_day*` and weekly limit 7 d).
+    `observed_at` and `source` stand where a reading is merged from several sources, else they are the reading's.
     """
 
     key: str
@@ -83,6 +84,8 @@ class Window(_Immutable):
     surface: str | None = None
     severity: str | None = None
     is_active: bool | None = None
+    observed_at: UtcTime | None = None
+    source: str | None = None
 
     @property
     def opened_at(self) -> datetime | None:
@@ -104,6 +107,8 @@ class Reading(_Immutable):
     """What one source said of an account's windows at one moment.
 
     `damaged` names the parts of the body that could not be understood (for `doctor`); the rest is unaffected.
+    Merged from several sources (`merging`), `observed_at` and `source` are those of the newest observation, and
+    `whole_at` is when every window was last observed at once; None where that never was.
     """
 
     observed_at: UtcTime
@@ -112,6 +117,7 @@ class Reading(_Immutable):
     windows: tuple[Window, ...] = ()
     extra_usage: ExtraUsage | None = None
     damaged: tuple[str, ...] = ()
+    whole_at: UtcTime | None = None
 
     def window(self, key: str) -> Window | None:
         """The window with this key, or None."""

@@ -29,7 +29,7 @@ def live(monkeypatch: pytest.MonkeyPatch, scratch_home: Path):
 def test_once_reads_keeps_and_prints(live: DemoServer) -> None:
     done = run_script("once")
     assert done.returncode == 0 and done.stderr == ""
-    assert "demo@example.com · Max 20x · read just now via oauth" in done.stdout and "Fable" in done.stdout
+    assert "demo@example.com · Max 20x · read just now via the server" in done.stdout and "Fable" in done.stdout
     assert live.asked("/api/oauth/usage") == 1
 
 
@@ -43,7 +43,7 @@ def test_once_as_json_is_the_contract(live: DemoServer) -> None:
     for window in answer["windows"]:
         assert set(window) == {
             *("key", "label", "group", "utilization", "resets_at", "resets_in_seconds", "length_seconds"),
-            *("model", "surface", "severity", "is_active", "estimate"),
+            *("model", "surface", "severity", "is_active", "estimate", "observed_at", "source"),
         }
         assert window["resets_at"].endswith("Z") and window["estimate"] is None
     assert {window["key"] for window in answer["windows"]} == {

@@ -70,7 +70,10 @@ def _as_dict(window: Window, share: Share, reading: Reading, readings: dict[str,
     return {
         "key": window.key,
         "label": window.label,
-        "server": {"utilization": window.utilization, "observed_at": standing.iso_utc(reading.observed_at)},
+        "server": {
+            "utilization": window.utilization,
+            "observed_at": standing.iso_utc(window.observed_at or reading.observed_at),
+        },
         "local": {
             "since": standing.iso_utc(share.since) if share.since else None,
             "counts": share.counts,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.beside import LocalSide
     from claude_meter_tui.settings import Settings
-    from claude_meter_tui.sources import Source
+    from claude_meter_tui.sources.source import Source
 
 
 def run_plainly() -> int:

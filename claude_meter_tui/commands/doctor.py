@@ -12,14 +12,14 @@ from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.sources.oauth import OAuthSource
-from claude_meter_tui.standing import age
+from claude_meter_tui.standing import age, source_words
 from claude_meter_tui.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from claude_meter_tui.sources import Looked
+    from claude_meter_tui.sources.source import Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _last_reading(poller: Poller, now: datetime) -> list[Finding]:
         Finding(
             "last reading",
             "ok",
-            f"{age(seconds)} via {state.reading.source}, {len(state.reading.windows)} windows",
+            f"{age(seconds)} via {source_words(state.reading.source)}, {len(state.reading.windows)} windows",
         )
     ]
     if state.reading.damaged:

@@ -130,11 +130,14 @@ def _readings(source: TextIO) -> Iterator[ReadingDocument]:
                     "surface": name_of(key).surface,
                     "severity": None,
                     "is_active": None,
+                    "observed_at": None,
+                    "source": None,
                 }
                 for key, row in windows.items()
             ],
             "extra_usage": None,
             "damaged": [],
+            "whole_at": None,
         }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from claude_meter_tui.clock import Clock
-    from claude_meter_tui.sources import Source
+    from claude_meter_tui.sources.source import Source
 
 
 def run(env: Mapping[str, str], *, as_json: bool) -> int:

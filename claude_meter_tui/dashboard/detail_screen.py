@@ -108,10 +108,9 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
         ahead = window.utilization - pace * 100
         word = "ahead" if ahead >= 0 else "behind"
         found.append(("even pace", f"{pace * 100:.0f} % of its span, {abs(ahead):.0f} points {word}"))
-    reading = view.state.reading
-    if reading is not None:
-        age = standing.age((now - reading.observed_at).total_seconds())
-        found.append(("reading", f"{age} via {reading.source}"))
+    if (observed := view.observed) is not None:
+        age = standing.age((now - observed[0]).total_seconds())
+        found.append(("reading", f"{age} via {standing.source_words(observed[1])}"))
     if view.beside is not None and view.beside.key == window.key:
         found.append(("local", _local(view.beside)))
     found.append(("stored", f"{_counted(view.points, 'reading')} in view, {_counted(resets_in(view.points), 'reset')}"))

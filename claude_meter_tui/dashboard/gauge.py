@@ -80,8 +80,10 @@ def bar(width: int, share: float, pace: float | None, style: str) -> list[Piece]
     return [(cells, style), (rest[:cut], "$meter-track"), marker, (rest[cut + 1 :], "$meter-track")]
 
 
-def gauge_line(window: Window, now: datetime, columns: Layout, *, selected: bool, show_left: bool) -> Line:
-    """The whole line of one window as it stands at `now`."""
+def gauge_line(
+    window: Window, now: datetime, columns: Layout, *, selected: bool, show_left: bool, behind: bool = False
+) -> Line:
+    """The whole line of one window as it stands at `now`; `behind`: other windows were read long after it."""
     over = standing.is_over(window.resets_at, now)
     level = "normal" if over else standing.level(window.utilization, window.severity)
     style = LEVEL_STYLES[level]
@@ -101,7 +103,9 @@ def gauge_line(window: Window, now: datetime, columns: Layout, *, selected: bool
         line += [(f" {figure:>7} ", style), (f"{flag:<4} ", style), (f"{left:>7}", "$meter-countdown")]
         if columns.reset:
             clears = standing.clock_time(window.resets_at, now) if window.resets_at and selected else ""
-            line.append((f" {clears:>12}", emphasis))
+            if behind and window.observed_at is not None and not selected:
+                clears = _read_at(window.observed_at, now)
+            line.append((f" {clears:>12}", emphasis or "$meter-countdown"))
         return tuple(line)
     label = _fitted(_short(window.label), columns.label)
     compact = figure.replace(" ", "")
@@ -118,6 +122,12 @@ def gauge_line(window: Window, now: datetime, columns: Layout, *, selected: bool
 
 def _short(label: str) -> str:
     return "Extra" if label == EXTRA_LABEL else short_label(label)
+
+
+def _read_at(moment: datetime, now: datetime) -> str:
+    """`read 09:40`, `read Nov 20`: within the 12 cells there are, and it never ticks."""
+    text = f"read {standing.clock_time(moment, now)}"
+    return text if len(text) <= 12 else text.rpartition(" ")[0]
 
 
 def _countdown(window: Window, now: datetime) -> str:
@@ -154,7 +164,10 @@ class Gauge(Picture):
         columns = layout(width, labels_of(view))
         chosen = view.chosen
         selected = chosen is not None and chosen.key == self.key
-        return (gauge_line(window, view.true_now, columns, selected=selected, show_left=view.show_left),)
+        newest = view.state.reading.observed_at if view.state.reading else None
+        behind = bool(newest and window.observed_at and newest - window.observed_at > standing.STALE_AFTER)
+        how = {"selected": selected, "show_left": view.show_left, "behind": behind}
+        return (gauge_line(window, view.true_now, columns, **how),)
 
     def on_click(self, event: Click) -> None:
         """Tell the app."""

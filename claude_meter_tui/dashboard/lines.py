@@ -27,7 +27,6 @@ _SIGNS = {
     Phase.SIGNED_OUT: ("▲", "$error"),
     Phase.SETUP: ("▲", "$warning"),
 }
-_SOURCES = {"oauth": "the server", "demo": "the simulation"}
 
 
 class Header(Picture):
@@ -60,11 +59,10 @@ def _standing_words(view: View) -> list[Line]:
         word = "paused" if phase is Phase.LIVE else f"{phase.value}, paused"
     sign = "‖" if view.state.paused else sign
     state = (f"{sign} {word}", style)
-    reading = view.state.reading
     age = source = ""
-    if reading is not None:
-        age = standing.age((view.true_now - reading.observed_at).total_seconds())
-        source = f" via {_SOURCES.get(reading.source, reading.source)}"
+    if (seen_as := view.observed) is not None:
+        age = standing.age((view.true_now - seen_as[0]).total_seconds())
+        source = f" via {standing.source_words(seen_as[1])}"
     asks, asks_short = _next_ask_words(view)
     seen = f"read {age}" if age else ""
     variants = [

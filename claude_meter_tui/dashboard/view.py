@@ -68,6 +68,16 @@ class View:
         found = next((window for window in self.windows if window.key == self.selected), None)
         return found or self.next_stop or next(iter(self.windows), None)
 
+    @property
+    def observed(self) -> tuple[datetime, str] | None:
+        """When the selected window was last observed, and by which source; without windows, the reading's."""
+        reading, chosen = self.state.reading, self.chosen
+        if reading is None:
+            return None
+        if chosen is None or chosen.observed_at is None or chosen.source is None:
+            return reading.observed_at, reading.source
+        return chosen.observed_at, chosen.source
+
     def _rank(self, window: Window) -> standing.Rank:
         return standing.rank(window.utilization, window.resets_at, window.is_active, self.true_now)
 
@@ -79,6 +89,6 @@ class View:
             for window in self.windows
             if window.resets_at is not None
         ]
-        if self.state.reading is not None:
-            waits.append(standing.age_changes_in((now - self.state.reading.observed_at).total_seconds()))
+        if self.observed is not None:
+            waits.append(standing.age_changes_in((now - self.observed[0]).total_seconds()))
         return min(waits, default=60.0)

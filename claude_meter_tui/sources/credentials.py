@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from claude_meter_tui.errors import NotLoggedInError, TokenExpiredError
 from claude_meter_tui.secret import Secret
-from claude_meter_tui.sources import Looked
+from claude_meter_tui.sources.source import Looked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

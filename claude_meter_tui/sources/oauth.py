@@ -33,8 +33,8 @@ from claude_meter_tui.errors import (
 )
 from claude_meter_tui.payload import clean_text, read_usage
 from claude_meter_tui.settings import Settings, is_loopback
-from claude_meter_tui.sources import Answer, Looked
 from claude_meter_tui.sources.credentials import CredentialFinder, plan_name
+from claude_meter_tui.sources.source import Answer, Looked
 from claude_meter_tui.windows import Account
 
 # Without `claude-code/<version>` in front the request lands in a bucket that answers 429 persistently
