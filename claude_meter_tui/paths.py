@@ -67,11 +67,11 @@ def credential_dirs(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(listed) or (os.path.join(home(env), ".claude"),)  # noqa: PTH118
 
 
-def claude_config_file(env: Mapping[str, str]) -> str:
-    """Claude Code's own `.claude.json`: in the first of `CLAUDE_CONFIG_DIR`, else beside `~/.claude` (FACTS §2)."""
+def claude_config_files(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Claude Code's `.claude.json` of each credential folder: in it, or beside the default `~/.claude` (FACTS §2)."""
     if env.get("CLAUDE_CONFIG_DIR", "").strip(" ,"):
-        return os.path.join(credential_dirs(env)[0], ".claude.json")  # noqa: PTH118
-    return os.path.join(home(env), ".claude.json")  # noqa: PTH118
+        return tuple(os.path.join(folder, ".claude.json") for folder in credential_dirs(env))  # noqa: PTH118
+    return (os.path.join(home(env), ".claude.json"),)  # noqa: PTH118
 
 
 def transcript_roots(env: Mapping[str, str]) -> tuple[str, ...]:

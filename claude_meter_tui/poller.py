@@ -21,16 +21,17 @@ from claude_meter_tui.errors import (
     StoreError,
 )
 from claude_meter_tui.gate import Cadence, Gate, budget_window, claim
+from claude_meter_tui.listening import Listening
 from claude_meter_tui.standing import clock_time
 from claude_meter_tui.state import MeterState, Phase, Point, Trouble
 from claude_meter_tui.stored import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.documents import AccountDocument, ReadingDocument
-    from claude_meter_tui.sources.source import Source
+    from claude_meter_tui.sources.source import Listener, Source
     from claude_meter_tui.store import Store
     from claude_meter_tui.windows import Account, Reading
 
@@ -49,6 +50,7 @@ class Poller:
         open_source: makes the source; called once, in a thread, since it imports httpx.
         clock: the local time.
         cadence: how often to ask.
+        open_listeners: makes the sources that ask nobody; called once, in a thread.
         demo: marks the state as simulated.
         publish: what to do with a new state.
     """
@@ -60,6 +62,7 @@ class Poller:
         clock: Clock,
         cadence: Cadence,
         *,
+        open_listeners: Callable[[], Sequence[Listener]] = tuple,
         demo: bool = False,
         publish: Callable[[MeterState], None] = lambda _: None,
     ) -> None:
@@ -68,6 +71,8 @@ class Poller:
         self._clock = clock
         self._cadence = cadence
         self._source: Source | None = None
+        self._listening = Listening(store, open_listeners)
+        self._owner: Account | None = None
         self._gate = Gate(set_at=clock.now())
         self._asks: list[datetime] = []
         self._seen_version: int | None = None
@@ -93,6 +98,9 @@ class Poller:
         """Notice what changed and ask if it is time. Never raises for anything a user could meet."""
         try:
             source = await self._opened()
+            if await self._listening.beat(self._clock.now()):
+                self._notice_owner()
+                self._load_reading()
             self._notice_store(source)
             if self._store_failed:
                 self._store_failed = False
@@ -211,6 +219,20 @@ class Poller:
         self._load_gate(source)
         self._load_reading()
 
+    def _notice_owner(self) -> None:
+        """Claude Code's folder is another's login than it was shown for: their readings never mix."""
+        owner = self._listening.owner
+        if owner is None or owner == self._owner:
+            return
+        self._owner = owner
+        account_id = self._store.account_id(_account_document(owner))
+        if account_id == self._account_id:
+            return
+        self._account_id = account_id
+        self._store.put_note("account", str(account_id))
+        if self._store.newest(account_id=account_id) is None:
+            self._update(reading=None, version=self.state.version + 1)
+
     def _load_gate(self, source: Source) -> None:
         now = self._clock.now()
         self._gate = Gate.load(self._store, source.endpoint, now)
@@ -236,7 +258,9 @@ class Poller:
     def _newest(self) -> ReadingDocument | None:
         if self._account_id is None:
             self._account_id = self._store.noted_account()
-        return self._store.newest(account_id=self._account_id) or self._store.newest()
+        if self._account_id is None:
+            return self._store.newest()
+        return self._store.newest(account_id=self._account_id)
 
     async def _credential_works(self, source: Source) -> bool:
         """Whether there is a credential to ask with; looked at again when its file changes."""
@@ -270,7 +294,7 @@ class Poller:
         phase = Phase.SETUP if first_time else Phase.SIGNED_OUT
         self._credential_trouble = Trouble(phase, error.sentence, error.hint)
         self._stamp, self._looked_at = source.credential_stamp(), self._clock.now()
-        self._update(looked=source.looked())
+        self._update(looked=source.looked() + self._listening.looked(self._clock.now()))
         self._refresh()
 
     def _failed(self, source: Source, error: MeterError) -> None:

@@ -34,6 +34,7 @@ class Settings:
     state_dir: Path
     credential_dirs: tuple[Path, ...]
     transcript_roots: tuple[str, ...] = ()
+    claude_config_files: tuple[Path, ...] = ()
     token: Secret | None = None
     api_url: str = API_URL
     web_url: str = WEB_URL
@@ -57,6 +58,7 @@ class Settings:
             state_dir=folder,
             credential_dirs=(folder,),
             transcript_roots=(str(folder / "claude"),),
+            claude_config_files=(),
             token=Secret(DEMO_TOKEN),
             api_url=checked_url("the demo's address", api_url),
             demo=True,
@@ -82,6 +84,7 @@ def load(env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool |
         state_dir=Path(paths.state_dir(env)),
         credential_dirs=tuple(Path(folder) for folder in paths.credential_dirs(env)),
         transcript_roots=paths.transcript_roots(env),
+        claude_config_files=tuple(Path(file) for file in paths.claude_config_files(env)),
         token=Secret(token) if token else None,
         api_url=checked_url("CLAUDE_METER_API_URL", env.get("CLAUDE_METER_API_URL") or file.get("api_url") or API_URL),
         web_url=checked_url("CLAUDE_METER_WEB_URL", env.get("CLAUDE_METER_WEB_URL") or file.get("web_url") or WEB_URL),

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from claude_meter_tui.windows import Reading
 
 
+# Claude Code's cache says what was at least used some time ago: never live (FACTS §2).
+_FLOORS = ("cache",)
+_HEARD = ("statusline", "bridge")
+
+
 class Phase(StrEnum):
     """What the numbers on the screen are worth just now."""
 
@@ -94,10 +99,13 @@ class MeterState:
 
     def phase(self, now: datetime) -> Phase:
         """What the numbers are worth at the local time `now`."""
+        fresh = self.reading is not None and self.true_now(now) - self.reading.observed_at <= STALE_AFTER
+        fresh = fresh and self.reading is not None and self.reading.source not in _FLOORS
         if self.trouble is not None:
-            return self.trouble.phase
+            # Without a login, a source that asks nobody can still keep the figures live.
+            needs_login = self.trouble.phase in (Phase.SETUP, Phase.SIGNED_OUT)
+            heard = self.reading is not None and self.reading.source in _HEARD
+            return Phase.LIVE if needs_login and heard and fresh else self.trouble.phase
         if self.reading is None:
             return Phase.LOADING
-        if self.true_now(now) - self.reading.observed_at > STALE_AFTER:
-            return Phase.STALE
-        return Phase.LIVE
+        return Phase.LIVE if fresh else Phase.STALE

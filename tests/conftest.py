@@ -23,6 +23,7 @@ from claude_meter_tui.clock import FixedClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.settings import Settings, is_loopback
+from claude_meter_tui.sources import ways
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.store import Store
 
@@ -122,7 +123,14 @@ class Bench:
         """As another pane would start one on the same store."""
         source = OAuthSource(self.settings, deadline=60.0)
         store = Store.open(self.settings.store_file)
-        poller = Poller(store, lambda: source, self.clock, self.settings.cadence, publish=self.published.append)
+        poller = Poller(
+            store,
+            lambda: source,
+            self.clock,
+            self.settings.cadence,
+            open_listeners=lambda: ways.listened_to(self.settings),
+            publish=self.published.append,
+        )
         self.stores = [*getattr(self, "stores", []), store]
         return poller
 

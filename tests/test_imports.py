@@ -43,6 +43,7 @@ LAYERS = (
     {"payload", "gate", "stored", "transcripts"},
     {"settings", "config_file", "attribution"},
     {"sources", "state"},
+    {"listening"},
     {"poller", "demo", "beside"},
     {"dashboard"},
     {"commands"},

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from test_payload import JSON_VALUES as JSON
 
 from claude_meter_tui.commands import statusline as command
-from claude_meter_tui.commands.statusline_install import installed, uninstalled
 from claude_meter_tui.errors import BadUsageError
 from claude_meter_tui.payload import name_of, read_usage
 from claude_meter_tui.settings import load
 from claude_meter_tui.sources import statusline
+from claude_meter_tui.sources.claude_settings import installed, uninstalled
 from claude_meter_tui.store import Store
 from claude_meter_tui.windows import Account, Reading
 

@@ -14,6 +14,7 @@ from claude_meter_tui import settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import BadUsageError, MeterError
 from claude_meter_tui.poller import Poller
+from claude_meter_tui.sources import ways
 from claude_meter_tui.store import Store
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.beside import LocalSide
     from claude_meter_tui.settings import Settings
-    from claude_meter_tui.sources.source import Source
 
 
 def run_plainly() -> int:
@@ -75,11 +75,6 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
 
         seed_history(store, clock.now())
 
-    def open_source() -> Source:
-        from claude_meter_tui.sources.oauth import OAuthSource
-
-        return OAuthSource(configured)
-
     def remember(name: str, value: str) -> None:
         with suppress(sqlite3.Error):  # a preference is not worth a message
             store.put_note(name, value)
@@ -89,7 +84,14 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
 
         return LocalSide(store, configured.transcript_roots)
 
-    poller = Poller(store, open_source, clock, configured.cadence, demo=configured.demo)
+    poller = Poller(
+        store,
+        lambda: ways.asked(configured),
+        clock,
+        configured.cadence,
+        open_listeners=lambda: ways.listened_to(configured),
+        demo=configured.demo,
+    )
     noted_left = store.note("show_left") == "1"
     app = MeterApp(
         poller,

@@ -11,6 +11,7 @@ from claude_meter_tui import __version__, paths, report, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
 from claude_meter_tui.poller import Poller
+from claude_meter_tui.sources import ways
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.standing import age, source_words
 from claude_meter_tui.store import Store
@@ -58,6 +59,8 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
     source = OAuthSource(configured)
     looked = source.looked()
     findings += [_place(place) for place in looked]
+    now = SystemClock().now()
+    findings += [_place(place) for listener in ways.listened_to(configured) for place in listener.looked(now)]
     try:
         store = Store.open(configured.store_file)
     except MeterError as error:
@@ -75,8 +78,9 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
 
 
 def _place(place: Looked) -> Finding:
-    harmless = place.found or place.outcome in ("not set", "not there")
-    return Finding(place.place, "ok" if place.found else "note" if harmless else "problem", place.outcome)
+    harmless = place.found or place.do or place.outcome in ("not set", "not there", "holds no usage")
+    state = "ok" if place.found else "note" if harmless else "problem"
+    return Finding(place.place, state, place.outcome, f"Run `{place.do}`." if place.do else "")
 
 
 def _ask(poller: Poller) -> tuple[Finding, int]:

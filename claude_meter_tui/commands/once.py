@@ -11,6 +11,7 @@ from claude_meter_tui import report, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import MeterError, StoreError
 from claude_meter_tui.poller import Poller
+from claude_meter_tui.sources import ways
 from claude_meter_tui.standing import clock_time
 from claude_meter_tui.store import Store
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from claude_meter_tui.clock import Clock
-    from claude_meter_tui.sources.source import Source
 
 
 def run(env: Mapping[str, str], *, as_json: bool) -> int:
@@ -29,14 +29,9 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
     """
     configured = settings.load(env)
 
-    def open_source() -> Source:
-        from claude_meter_tui.sources.oauth import OAuthSource
-
-        return OAuthSource(configured)
-
     clock = SystemClock()
     with Store.open(configured.store_file) as store:
-        poller = Poller(store, open_source, clock, configured.cadence)
+        poller = Poller(store, lambda: ways.asked(configured), clock, configured.cadence)
         if poller.state.notice:
             print(f"claude-meter-tui: {poller.state.notice}", file=sys.stderr)
         try:

@@ -128,7 +128,7 @@ def _is_news(store: Store, given: dict[str, Any]) -> bool:
 
 def _whose(store: Store, env: Mapping[str, str]) -> int | None:
     """The account Claude Code's folder is logged in to, looked up anew when its file has changed; else the last one."""
-    path = paths.claude_config_file(env)
+    path = paths.claude_config_files(env)[0]
     stamp = claude_config.stamp(path)
     if stamp is not None:
         name = f"whose {path}"

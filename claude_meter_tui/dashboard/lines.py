@@ -111,6 +111,8 @@ def notice_words(view: View) -> tuple[str, str]:
         return view.state.notice, "esc takes this away."
     if view.phase is Phase.STALE:
         hint = "p goes on asking." if view.state.paused else "r asks now."
+        if view.state.reading is not None and view.state.reading.source == "cache":
+            return "These figures are Claude Code's cache: at least this much was used.", hint
         return "The last reading is old: use since then is not in these figures.", hint
     if view.phase is Phase.LOADING:
         return "Waiting for the first answer.", ""

@@ -36,6 +36,7 @@ class SetupPanel(Picture):
             (
                 ("● " if place.found else "✕ ", "$success" if place.found else "$error"),
                 (f"{place.place}: {place.outcome}", ""),
+                (f" → {place.do}" if place.do else "", "$meter-countdown"),
             )
             for place in view.state.looked
         ]

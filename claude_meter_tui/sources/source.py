@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
 
 class Looked(NamedTuple):
-    """One place that was looked at, for the setup screen and `doctor`: what it is, and what was (not) found there."""
+    """One place that was looked at, for the setup screen and `doctor`: what it is, and what was (not) found there.
+
+    `do` is a command that would change that, where there is one.
+    """
 
     place: str
     found: bool
     outcome: str
+    do: str = ""
 
 
 class Answer(NamedTuple):
@@ -28,6 +32,26 @@ class Answer(NamedTuple):
     reading: Reading
     skew: timedelta
     fingerprint: str
+
+
+class Listener(Protocol):
+    """A way in that asks nobody: something on this machine that is looked at when it has changed."""
+
+    name: str
+    owner: Account | None
+    """Whose login it is, as of the last `read`, where it says so."""
+
+    def stamp(self) -> object:
+        """A cheap value that changes when there may be something new to read."""
+        ...
+
+    def read(self, now: datetime) -> list[Reading]:
+        """What it says, each reading with its own time and account; called in a thread."""
+        ...
+
+    def looked(self, now: datetime) -> tuple[Looked, ...]:
+        """What was looked at, and found."""
+        ...
 
 
 class Source(Protocol):

@@ -128,10 +128,10 @@ def seconds_to(marker: bytes, command: list[str], env: dict[str, str]) -> float:
     return taken
 
 
-def run_seconds(command: list[str], env: dict[str, str]) -> float:
-    """Wall time of a whole command."""
+def run_seconds(command: list[str], env: dict[str, str], piped: bytes = b"") -> float:
+    """Wall time of a whole command that is piped something."""
     began = time.perf_counter()
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, input=piped)
     return time.perf_counter() - began
 
 

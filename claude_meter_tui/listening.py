@@ -1,0 +1,69 @@
+"""Listens to the sources that ask nobody: notices that one changed, keeps what it says, and knows whose login it is.
+
+The poller calls it at every beat, so a look costs a few stats. It must not know what a source reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from claude_meter_tui.sources.source import Listener, Looked
+    from claude_meter_tui.store import Store
+    from claude_meter_tui.windows import Account, Reading
+
+
+class Listening:
+    """The listeners of one process.
+
+    Args:
+        store: open, used on the event loop's thread only.
+        open_listeners: makes them; called once, in a thread, since it imports pydantic.
+    """
+
+    def __init__(self, store: Store, open_listeners: Callable[[], Sequence[Listener]]) -> None:
+        self._store, self._open = store, open_listeners
+        self._listeners: Sequence[Listener] | None = None
+        self._stamps: dict[int, object] = {}
+
+    @property
+    def owner(self) -> Account | None:
+        """Whose login Claude Code's (first) folder is, where that is known."""
+        return next(iter(self._listeners)).owner if self._listeners else None
+
+    def looked(self, now: datetime) -> tuple[Looked, ...]:
+        """Every place that is listened to."""
+        return tuple(place for listener in self._listeners or () for place in listener.looked(now))
+
+    async def beat(self, now: datetime) -> bool:
+        """Keep what is new; whether anything was said.
+
+        Raises:
+            sqlite3.Error: the store cannot be written; what was said is read again at the next beat.
+        """
+        if self._listeners is None:
+            self._listeners = await asyncio.to_thread(self._open)
+        heard = False
+        for number, listener in enumerate(self._listeners):
+            stamp = listener.stamp()
+            if number in self._stamps and self._stamps[number] == stamp:
+                continue
+            for reading in await asyncio.to_thread(listener.read, now):
+                self._keep(reading)
+            self._stamps[number] = stamp
+            heard = True
+        return heard
+
+    def _keep(self, reading: Reading) -> None:
+        document = reading.document()
+        account = document["account"]
+        known = account["email"] is not None or account["organization_uuid"] is not None
+        account_id = self._store.account_id(account) if known else self._store.noted_account()
+        account_id = self._store.account_id(account) if account_id is None else account_id
+        self._store.save(document, account_id)
+        if self._store.noted_account() is None:
+            self._store.put_note("account", str(account_id))

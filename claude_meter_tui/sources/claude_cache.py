@@ -1,0 +1,104 @@
+"""Claude Code's own cache of the usage answer: read-only, a floor with an age (FACTS §2).
+
+`cachedUsageUtilization` in `.claude.json`, or `limits-cache.json` in newer versions: `{fetchedAtMs, utilization: <usage
+response>}`. Claude Code refreshes it every few hours or days. Of the file only this, and whose login it is, is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from claude_meter_tui.errors import NotUsageError
+from claude_meter_tui.payload import read_usage
+from claude_meter_tui.sources import claude_config, claude_settings
+from claude_meter_tui.sources.source import Looked
+from claude_meter_tui.standing import age
+from claude_meter_tui.windows import Account
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from claude_meter_tui.windows import Reading
+
+NAME = "cache"
+_KEY = "cachedUsageUtilization"
+_NEWER_FILE = "limits-cache.json"
+# Every window is over by then.
+_OLDEST = timedelta(days=7)
+# Another clock may be a little ahead; a moment further on is a broken file.
+_FUTURE = timedelta(minutes=5)
+
+
+class ClaudeCache:
+    """One Claude Code folder's cache, and whose login it is.
+
+    Args:
+        config_file: its `.claude.json`.
+        folder: the folder itself.
+        tells_login: whether its login is the one that is asked with (a token from the environment is not).
+    """
+
+    name = NAME
+
+    def __init__(self, config_file: Path, folder: Path, *, tells_login: bool = True) -> None:
+        self.config_file = config_file
+        self._tells_login = tells_login
+        self._folder, self._newer = folder, folder / _NEWER_FILE
+        self.owner: Account | None = None
+        """Whose login the folder is, as of the last `read`; None where it does not say."""
+
+    def stamp(self) -> object:
+        """Changes when there may be something new to read."""
+        return claude_config.stamp(str(self.config_file)), claude_config.stamp(str(self._newer))
+
+    def read(self, now: datetime) -> list[Reading]:
+        """What is cached, of this login and not older than any window."""
+        config = claude_config.content(str(self.config_file))
+        named = claude_config.account_in(config)
+        account = Account.model_validate(named or {})
+        self.owner = account if named and self._tells_login else None
+        login = config.get("oauthAccount")
+        uuid = login.get("accountUuid") if isinstance(login, dict) else None
+        found = (
+            self._reading(cached, account, uuid, now)
+            for cached in (config.get(_KEY), claude_config.content(str(self._newer)))
+        )
+        return [reading for reading in found if reading is not None]
+
+    def looked(self, now: datetime) -> tuple[Looked, ...]:
+        """The cache, and beside it whether Claude Code runs our status line."""
+        return self._cache_looked(now), claude_settings.looked(self._folder)
+
+    def _cache_looked(self, now: datetime) -> Looked:
+        newest = max((reading.observed_at for reading in self.read(now)), default=None)
+        place = f"Claude Code's cache ({self.config_file.name})"
+        if newest is None:
+            there = self.config_file.exists() or self._newer.exists()
+            return Looked(place, found=False, outcome="holds no usage" if there else "not there")
+        return Looked(place, found=True, outcome=f"written {age((now - newest).total_seconds())}")
+
+    def _reading(self, cached: Any, account: Account, uuid: Any, now: datetime) -> Reading | None:
+        if not isinstance(cached, dict):
+            return None
+        cached = cached.get(_KEY, cached)
+        fetched_at = _moment(cached.get("fetchedAtMs")) if isinstance(cached, dict) else None
+        if fetched_at is None or not -_FUTURE <= now - fetched_at <= _OLDEST:
+            return None
+        whose = cached.get("accountUuid")
+        if isinstance(whose, str) and isinstance(uuid, str) and whose != uuid:
+            return None  # of a login before this one
+        try:
+            return read_usage(cached.get("utilization"), observed_at=min(fetched_at, now), source=NAME, account=account)
+        except NotUsageError:
+            return None
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
