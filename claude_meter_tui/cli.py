@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--uninstall", action="store_true", help="take it out again; puts back what was wrapped")
     line.add_argument("--dry-run", action="store_true", help="with --install or --uninstall: only show the change")
 
+    bridge = _add(commands, "bridge", _bridge, "take what claude-meter's browser extension sends, on loopback")
+    bridge.add_argument("--port", type=_port, metavar="N", help="(default: 63762, where the extension posts to)")
+
     doctor = _add(commands, "doctor", _doctor, "what was found, what works, what to do; asks the network at most once")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 
@@ -190,6 +193,12 @@ def _statusline(parsed: argparse.Namespace) -> int:
         then=parsed.then, quiet=parsed.quiet, color=not parsed.no_color, width=parsed.width, windows=keys
     )
     return statusline.run(os.environ, wish)
+
+
+def _bridge(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import bridge
+
+    return bridge.run(os.environ, port=parsed.port)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from claude_meter_tui.errors import BadUsageError
 
@@ -20,6 +20,8 @@ class ConfigFile(BaseModel):
     show_left: bool | None = None
     api_url: str | None = None
     web_url: str | None = None
+    bridge: bool | None = None
+    bridge_port: int | None = Field(default=None, ge=1, le=65535)
 
 
 def values_of(text: str, shown: str) -> dict[str, Any]:

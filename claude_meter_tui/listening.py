@@ -39,6 +39,11 @@ class Listening:
         """Every place that is listened to."""
         return tuple(place for listener in self._listeners or () for place in listener.looked(now))
 
+    @property
+    def trouble(self) -> str:
+        """Why one of them does not listen, as a sentence; empty while all do."""
+        return next((listener.trouble for listener in self._listeners or () if listener.trouble), "")
+
     async def beat(self, now: datetime) -> bool:
         """Keep what is new; whether anything was said.
 
@@ -53,17 +58,24 @@ class Listening:
             if number in self._stamps and self._stamps[number] == stamp:
                 continue
             for reading in await asyncio.to_thread(listener.read, now):
-                self._keep(reading)
+                keep(self._store, reading)
             self._stamps[number] = stamp
             heard = True
         return heard
 
-    def _keep(self, reading: Reading) -> None:
-        document = reading.document()
-        account = document["account"]
-        known = account["email"] is not None or account["organization_uuid"] is not None
-        account_id = self._store.account_id(account) if known else self._store.noted_account()
-        account_id = self._store.account_id(account) if account_id is None else account_id
-        self._store.save(document, account_id)
-        if self._store.noted_account() is None:
-            self._store.put_note("account", str(account_id))
+
+def keep(store: Store, reading: Reading) -> bool:
+    """Store what a listener said under its own account, else the one known; whether it was new.
+
+    Raises:
+        sqlite3.Error: the store cannot be written.
+    """
+    document = reading.document()
+    account = document["account"]
+    known = account["email"] is not None or account["organization_uuid"] is not None
+    account_id = store.account_id(account) if known else store.noted_account()
+    account_id = store.account_id(account) if account_id is None else account_id
+    fresh = store.save(document, account_id)
+    if store.noted_account() is None:
+        store.put_note("account", str(account_id))
+    return fresh

@@ -72,6 +72,7 @@ class Poller:
         self._cadence = cadence
         self._source: Source | None = None
         self._listening = Listening(store, open_listeners)
+        self._listening_trouble = ""
         self._owner: Account | None = None
         self._gate = Gate(set_at=clock.now())
         self._asks: list[datetime] = []
@@ -101,6 +102,9 @@ class Poller:
             if await self._listening.beat(self._clock.now()):
                 self._notice_owner()
                 self._load_reading()
+            if self._listening.trouble != self._listening_trouble:
+                self._listening_trouble = self._listening.trouble
+                self._update(notice=self._listening_trouble)
             self._notice_store(source)
             if self._store_failed:
                 self._store_failed = False

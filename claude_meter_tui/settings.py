@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 API_URL = "https://api.anthropic.com"
 WEB_URL = "https://claude.ai"
 
+# Where claude-meter's extension posts to (FACTS §2).
+BRIDGE_PORT = 63762
+
 THEME_NAMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 
@@ -41,6 +44,8 @@ class Settings:
     theme: str | None = None
     ascii: bool = False
     show_left: bool | None = None
+    bridge: bool = False
+    bridge_port: int = BRIDGE_PORT
     demo: bool = False
     cadence: Cadence = Cadence()  # noqa: RUF009 - a NamedTuple
     home: Path = Path("~")
@@ -91,6 +96,8 @@ def load(env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool |
         theme=chosen,
         ascii=bool(ascii_only or file.get("ascii") or not _speaks_unicode(env)),
         show_left=file.get("show_left"),
+        bridge=bool(file.get("bridge")),
+        bridge_port=file.get("bridge_port") or BRIDGE_PORT,
         home=Path(paths.home(env)),
     )
 

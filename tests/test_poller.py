@@ -167,7 +167,8 @@ async def test_without_a_login_it_is_setup_and_a_login_is_noticed(bench: Bench, 
     await bench.poller.beat()
     assert phase(bench) is Phase.SETUP and bench.asked == 0
     assert {place.place for place in bench.poller.state.looked} == {
-        *("CLAUDE_CODE_OAUTH_TOKEN", "~/claude/.credentials.json")
+        *("CLAUDE_CODE_OAUTH_TOKEN", "~/claude/.credentials.json"),
+        *("Claude Code's cache (.claude.json)", "Claude Code's status line"),
     }
     with pytest.raises(NotLoggedInError):
         await bench.poller.ask(by_key=True)

@@ -41,6 +41,7 @@ class ClaudeCache:
     """
 
     name = NAME
+    trouble = ""
 
     def __init__(self, config_file: Path, folder: Path, *, tells_login: bool = True) -> None:
         self.config_file = config_file

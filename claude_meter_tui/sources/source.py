@@ -40,6 +40,8 @@ class Listener(Protocol):
     name: str
     owner: Account | None
     """Whose login it is, as of the last `read`, where it says so."""
+    trouble: str
+    """Why it does not listen, as a sentence; empty while it does."""
 
     def stamp(self) -> object:
         """A cheap value that changes when there may be something new to read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,4 +22,11 @@ def listened_to(settings: Settings) -> tuple[Listener, ...]:
     from claude_meter_tui.sources.claude_cache import ClaudeCache
 
     pairs = zip(settings.claude_config_files, settings.credential_dirs, strict=False)
-    return tuple(ClaudeCache(file, folder, tells_login=settings.token is None) for file, folder in pairs)
+    listeners: list[Listener] = [
+        ClaudeCache(file, folder, tells_login=settings.token is None) for file, folder in pairs
+    ]
+    if settings.bridge and not settings.demo:
+        from claude_meter_tui.sources.bridge import Bridge
+
+        listeners.append(Bridge(lambda: datetime.now(UTC), settings.bridge_port))
+    return tuple(listeners)

@@ -1,0 +1,51 @@
+"""`bridge`: only the receiver for the browser extension, until interrupted."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import sqlite3
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from claude_meter_tui import settings, standing
+from claude_meter_tui.listening import keep
+from claude_meter_tui.sources.bridge import PATH, Bridge
+from claude_meter_tui.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_meter_tui.windows import Reading
+
+
+def run(env: Mapping[str, str], *, port: int | None) -> int:
+    """Listen, keep what comes, and say so.
+
+    Raises:
+        BadUsageError: the port cannot be used.
+        StoreError: the store cannot be opened.
+    """
+    configured = settings.load(env)
+    heard: queue.SimpleQueue[list[Reading] | None] = queue.SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: heard.put(None))
+    with Store.open(configured.store_file) as store:
+        bridge = Bridge(lambda: datetime.now(UTC), configured.bridge_port if port is None else port, heard.put)
+        bridge.start()
+        print(f"Listening for the browser extension on http://127.0.0.1:{bridge.port}{PATH}; ctrl+c ends.", flush=True)
+        while (readings := heard.get()) is not None:
+            for reading in readings:
+                print(_kept(store, reading), flush=True)
+        bridge.stop()
+    return 0
+
+
+def _kept(store: Store, reading: Reading) -> str:
+    who = reading.account.email or reading.account.organization_uuid or "unknown account"
+    try:
+        fresh = keep(store, reading)
+    except sqlite3.Error as error:
+        return f"{who}: not stored ({error})"
+    figures = " · ".join(f"{window.label} {standing.percent(window.utilization)}" for window in reading.windows)
+    return f"{who}: {figures}" if fresh else f"{who}: nothing new"
