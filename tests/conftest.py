@@ -10,13 +10,13 @@ import os
 import socket
 import subprocess
 import sys
-import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from panes import SCRIPT, TMUX, Pane
 
 from claude_meter_tui import settings
 from claude_meter_tui.clock import FixedClock
@@ -31,7 +31,6 @@ NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)  # a Thursday
 TOKEN = "sk-ant-oat01-dummy"
 REFRESH = "sk-ant-ort01-dummy"
 PAYLOADS = Path(__file__).parent / "payloads"
-SCRIPT = Path(sysconfig.get_path("scripts")) / "claude-meter-tui"
 
 
 def payload(name: str) -> object:
@@ -165,3 +164,19 @@ def run_script(*arguments: str, env: dict[str, str] | None = None, **more: objec
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     """Python code in a process of its own."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def open_pane(request: pytest.FixtureRequest) -> Iterator[Callable[..., Pane]]:
+    """Makes tmux panes with an environment, and closes them; without tmux the test is skipped, except in CI."""
+    if TMUX is None and os.environ.get("CI") != "true":
+        pytest.skip("tmux is not installed")
+    panes: list[Pane] = []
+
+    def make(**env: str) -> Pane:
+        panes.append(Pane(f"{request.node.name[:20]}-{len(panes)}", env))
+        return panes[-1]
+
+    yield make
+    for pane in panes:
+        pane.close()

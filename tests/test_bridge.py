@@ -171,8 +171,8 @@ async def test_the_dashboard_takes_snapshots_when_it_is_enabled(
     await other.beat()
     assert f"port {port}" in other.state.notice and not poller.state.notice
     fresh = snapshots(datetime.now(NOON.tzinfo))
-    headers = {"Origin": EXTENSION}
-    httpx.post(f"http://127.0.0.1:{port}/snapshots", json=fresh, headers=headers, trust_env=False)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        await client.post(f"http://127.0.0.1:{port}/snapshots", json=fresh, headers={"Origin": EXTENSION})
     for shown in (poller, other):
         await shown.beat()
         assert shown.state.reading is not None and shown.state.reading.source == "bridge"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from claude_code import MessagesApi, ask_claude, claude_env
-from conftest import run_script
+from claude_code import MessagesApi, ask_claude, claude_env, claude_script
+from conftest import log_in, run_script
+from panes import Pane
 from test_transcripts import counted, ours, theirs
+
+from claude_meter_tui.clock import SystemClock
 
 OPUS, SONNET, FABLE = "claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929", "claude-fable-5"
 
@@ -58,3 +63,37 @@ def test_the_sub_agent_counts_with_its_session(written: tuple[Path, MessagesApi]
     answer = json.loads(done.stdout)
     assert answer["turns"] == len(written[1].sent) and answer["files"] == 4
     assert len(answer["by"]) == 3 and max(part["turns"] for part in answer["by"]) == 5
+
+
+def test_its_status_line_is_on_a_running_dashboard(
+    scratch_home: Path, open_pane: Callable[..., Pane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real Claude Code in one pane, its status line set by our --install; the dashboard in another, unanswered."""
+    now = SystemClock().now()
+    limits = {
+        "5h-utilization": "0.42",
+        "5h-reset": str(int((now + timedelta(hours=3)).timestamp())),
+        "7d-utilization": "0.63",
+        "7d-reset": str(int((now + timedelta(days=4)).timestamp())),
+    }
+    home = scratch_home / "person"
+    headers = {f"anthropic-ratelimit-unified-{name}": value for name, value in limits.items()}
+    with MessagesApi({**headers, "anthropic-ratelimit-unified-status": "allowed"}) as api:
+        env = {**claude_env(home, api.url), "CLAUDE_METER_STATE_DIR": str(scratch_home / "state")}
+        del env["ANTHROPIC_API_KEY"]  # a subscriber's view
+        log_in(home / ".claude")
+        monkeypatch.delenv("CLAUDE_CONFIG_DIR")
+        assert run_script("statusline", "--install", env=env).returncode == 0
+        claude = open_pane(**env)
+        claude.type(f"cd {home / 'work'} && {claude_script()}", "Enter")
+        claude.wait(lambda shown: "limits: not known yet" in shown, seconds=60)
+        meter = open_pane(**env, CLAUDE_METER_API_URL="http://127.0.0.1:9")
+        meter.run()
+        meter.wait(lambda shown: "127.0.0.1 could not be reached" in shown)
+        claude.type("hello", "Enter")
+        claude.wait(lambda shown: "5h 42%" in shown and "7d 63%" in shown, seconds=60)
+        shown = meter.wait(lambda shown: "42 %" in shown and "63 %" in shown, seconds=15)
+        assert "via the status line" in shown
+        claude.type("C-c", "C-c")
+        meter.type("q")
+        meter.wait(lambda shown: "left with 0" in shown)
