@@ -26,7 +26,7 @@ from claude_meter_tui.commands.demo import seed_history, write_transcripts_once
 from claude_meter_tui.dashboard.app import MeterApp
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources.oauth import OAuthSource
+from claude_meter_tui.sources import ways
 from claude_meter_tui.store import Store
 
 HERE = Path(__file__).parent
@@ -72,7 +72,13 @@ async def svg_of(picture: Picture, home: Path) -> str:
         env = {"HOME": str(home), "CLAUDE_METER_STATE_DIR": str(home / "state"), "CLAUDE_METER_API_URL": server.url}
         configured = settings.load(env)
         with Store.open(configured.store_file) as store:
-            poller = Poller(store, lambda: OAuthSource(configured), clock, configured.cadence)
+            poller = Poller(
+                store,
+                lambda: ways.asked(configured),
+                clock,
+                configured.cadence,
+                open_listeners=lambda: ways.listened_to(configured),
+            )
             if picture.logged_in:
                 seed_history(store, clock.now() - timedelta(minutes=14), shape="limits")
             await poller.beat()

@@ -8,6 +8,7 @@ from claude_meter_tui.dashboard.picture import Line, Lines, Picture
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.sources.source import Looked
 
 _KEY = "bold $accent"
 
@@ -32,16 +33,21 @@ class SetupPanel(Picture):
                 (("d  ", _KEY), ("Look around first, with a simulated account.", "")),
             ]
         looked: list[Line] = [(("Looked for:", "bold"),)]
-        looked += [
-            (
-                ("● " if place.found else "✕ ", "$success" if place.found else "$error"),
-                (f"{place.place}: {place.outcome}", ""),
-                (f" → {place.do}" if place.do else "", "$meter-countdown"),
-            )
-            for place in view.state.looked
-        ]
+        for place in view.state.looked:
+            looked += _place(place, width)
         blank: Line = (("", ""),)
         roomy = [*lead, blank, *looked, blank, (("What to do:", "bold"),), *todo]
         if len(roomy) <= height:
             return tuple(roomy)
         return tuple([*lead, *todo, *looked][:height])
+
+
+def _place(place: Looked, width: int) -> list[Line]:
+    """What was found there, and what would change it: beside it, or on a line below where it would be cut."""
+    sign = ("● ", "$success") if place.found else ("✕ ", "$error")
+    text = f"{place.place}: {place.outcome}"
+    if not place.do:
+        return [(sign, (text, ""))]
+    if len(text) + len(place.do) + 5 <= width:
+        return [(sign, (text, ""), (f" → {place.do}", "$meter-countdown"))]
+    return [(sign, (text, "")), ((f"  → {place.do}", "$meter-countdown"),)]
