@@ -23,6 +23,7 @@ environment: CLAUDE_CONFIG_DIR, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_METER_STATE_DIR,
              CLAUDE_METER_API_URL, CLAUDE_METER_WEB_URL, HTTPS_PROXY, NO_COLOR
 exit codes:  0 done, 2 bad usage, 3 no usable credential, 4 could not read and nothing stored
 """
+_SOURCES = ("oauth", "browser")
 _THEMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 
@@ -55,11 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="a simulated account: no credential, no network")
     parser.add_argument("--theme", choices=_THEMES, help="colours (remembered when changed with t)")
     parser.add_argument("--ascii", action="store_true", help="only ASCII on the screen")
+    parser.add_argument("--source", choices=_SOURCES, help="whom to ask: Claude Code's login or a browser's session")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     once = _add(commands, "once", _once, "take one reading, store it, print it")
     once.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
-    once.add_argument("--source", choices=("oauth",), default="oauth", help="the way in (default: oauth)")
+    once.add_argument("--source", choices=_SOURCES, help="the way in (default: the one chosen, else oauth)")
 
     status = _add(commands, "status", _status, "the newest stored reading, for a status bar; no network")
     status.add_argument("-f", "--format", choices=tuple(report.STYLES), default="plain", help="(default: plain)")
@@ -134,13 +136,15 @@ def _port(text: str) -> int:
 def _dashboard(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import dashboard
 
-    return dashboard.run(os.environ, demo=parsed.demo, theme=parsed.theme, ascii_only=parsed.ascii or None)
+    return dashboard.run(
+        os.environ, demo=parsed.demo, theme=parsed.theme, ascii_only=parsed.ascii or None, source=parsed.source
+    )
 
 
 def _once(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import once
 
-    return once.run(os.environ, as_json=parsed.json)
+    return once.run(os.environ, as_json=parsed.json, source=parsed.source)
 
 
 def _status(parsed: argparse.Namespace) -> int:

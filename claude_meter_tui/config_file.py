@@ -20,6 +20,7 @@ class ConfigFile(BaseModel):
     show_left: bool | None = None
     api_url: str | None = None
     web_url: str | None = None
+    source: Literal["oauth", "browser"] | None = None
     bridge: bool | None = None
     bridge_port: int | None = Field(default=None, ge=1, le=65535)
 

@@ -44,6 +44,7 @@ class Settings:
     theme: str | None = None
     ascii: bool = False
     show_left: bool | None = None
+    source: str | None = None
     bridge: bool = False
     bridge_port: int = BRIDGE_PORT
     demo: bool = False
@@ -66,6 +67,7 @@ class Settings:
             claude_config_files=(),
             token=Secret(DEMO_TOKEN),
             api_url=checked_url("the demo's address", api_url),
+            source="oauth",
             demo=True,
             cadence=DEMO_CADENCE,
         )
@@ -74,7 +76,9 @@ class Settings:
 DEMO_TOKEN = "sk-ant-oat01-dummy"  # noqa: S105 - a dummy: the simulated account takes any token
 
 
-def load(env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool | None = None) -> Settings:
+def load(
+    env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool | None = None, source: str | None = None
+) -> Settings:
     """Settings from the flags given, `env`, and the TOML file.
 
     Raises:
@@ -96,6 +100,7 @@ def load(env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool |
         theme=chosen,
         ascii=bool(ascii_only or file.get("ascii") or not _speaks_unicode(env)),
         show_left=file.get("show_left"),
+        source=source or file.get("source"),
         bridge=bool(file.get("bridge")),
         bridge_port=file.get("bridge_port") or BRIDGE_PORT,
         home=Path(paths.home(env)),

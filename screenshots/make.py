@@ -74,7 +74,7 @@ async def svg_of(picture: Picture, home: Path) -> str:
         with Store.open(configured.store_file) as store:
             poller = Poller(
                 store,
-                lambda: ways.asked(configured),
+                ways.asked(ways.chosen(configured, store), env, store),
                 clock,
                 configured.cadence,
                 open_listeners=lambda: ways.listened_to(configured),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import log_in, payload, run_script
 from panes import Pane
+from test_browser import firefox_store
 from test_transcripts import row, tree_of
 
 from claude_meter_tui.clock import SystemClock
@@ -180,6 +182,28 @@ def test_the_demo_from_the_setup_screen_and_from_the_flag(open_pane: Callable[..
     assert_terminal_restored(pane)
     assert (scratch_home / "state" / "demo" / "meter.sqlite3").exists()
     assert run_script("status").returncode == 4  # nothing simulated reached the real store
+
+
+def test_a_browsers_session_from_the_setup_screen_is_used_and_remembered(
+    open_pane: Callable[..., Pane], scratch_home: Path
+) -> None:
+    firefox_store(scratch_home, ("claude.ai", "sessionKey", "sk-ant-sid01-dummy"))
+    with DemoServer(clock=SystemClock()) as server:
+        pane = open_pane(CLAUDE_METER_WEB_URL=server.url)
+        pane.run()
+        pane.wait(lambda shown: "Use the claude.ai session of a browser" in shown)
+        pane.type("b")
+        pane.wait(lambda shown: "● live" in shown and "via the browser" in shown and "demo@example.com" in shown)
+        pane.type("q")
+        pane.wait(lambda shown: "left with 0" in shown)
+        pane.type("clear", "Enter")
+        pane.run()
+        pane.wait(lambda shown: "via the browser" in shown)
+        assert server.asked("/api/organizations") == 1
+        shutil.rmtree(scratch_home / ".mozilla")
+        pane.type("q")
+    done = run_script("doctor", env={"CLAUDE_METER_WEB_URL": server.url})
+    assert "no browser was found here" in done.stdout and done.returncode == 3
 
 
 def test_without_colour_no_colour_is_sent(live: DemoServer, open_pane: Callable[..., Pane]) -> None:

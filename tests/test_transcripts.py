@@ -279,7 +279,7 @@ def test_local_as_json_is_the_contract(scratch_home: Path) -> None:
         *("cache_creation_input_tokens", "cache_read_input_tokens", "total_tokens", "by"),
     }
     parts = answer["by"]
-    assert isinstance(parts, list) and len(parts) == 3
+    assert isinstance(parts, list) and len(parts) == 4
     for field in ("turns", "total_tokens", "output_tokens"):
         assert sum(part[field] for part in parts) == answer[field]
     assert local()["by"] == []

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import settings
@@ -35,7 +36,9 @@ def run_plainly() -> int:
         return 130
 
 
-def run(env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bool | None) -> int:
+def run(
+    env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bool | None, source: str | None = None
+) -> int:
     """Show the dashboard until the user leaves it.
 
     Raises:
@@ -45,16 +48,19 @@ def run(env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bo
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadUsageError("The dashboard needs a terminal.", "In a script use `once` or `status`.")
     gc.disable()  # the app turns it on again after its first paint
-    configured = settings.load(env, theme=theme, ascii_only=ascii_only)
+    configured = settings.load(env, theme=theme, ascii_only=ascii_only, source=source)
     while True:
         with ExitStack() as stack:
             if demo:
                 configured = _start_demo(configured, stack)
-            wants_demo = _show(configured, env, stack) == "demo"
-        if not wants_demo or demo:
+            wish = _show(configured, env, stack)
+        if wish == "browser":
+            configured = replace(configured, source="browser")
+        elif wish == "demo" and not demo:
+            demo = True
+        else:
             _leave_hanging_threads()
             return 0
-        demo = True
 
 
 def _leave_hanging_threads() -> None:
@@ -69,6 +75,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
     from claude_meter_tui.dashboard.app import MeterApp
 
     store = stack.enter_context(Store.open(configured.store_file))
+    configured = ways.chosen(configured, store)
     clock = SystemClock()
     if configured.demo:
         from claude_meter_tui.commands.demo import seed_history
@@ -86,7 +93,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
 
     poller = Poller(
         store,
-        lambda: ways.asked(configured),
+        ways.asked(configured, env, store),
         clock,
         configured.cadence,
         open_listeners=lambda: ways.listened_to(configured),
@@ -104,7 +111,10 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
         remember=remember,
         no_color=bool(env.get("NO_COLOR")),
     )
-    return app.run()
+    wish = app.run()
+    if wish == "browser":
+        remember(ways.CHOSEN_NOTE, wish)
+    return wish
 
 
 def _noted_theme(store: Store) -> str:

@@ -11,7 +11,7 @@ from claude_meter_tui import __version__, paths, report, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
 from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources import ways
+from claude_meter_tui.sources import browser_cookies, ways
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.standing import age, source_words
 from claude_meter_tui.store import Store
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from claude_meter_tui.sources.source import Looked
+    from claude_meter_tui.settings import Settings
+    from claude_meter_tui.sources.source import Looked, Source
+
+
+_HARMLESS = ("not set", "not there", "holds no usage", "no claude.ai session", "nothing heard yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,15 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
         configured = settings.load(env)
     except MeterError as error:
         return [Finding("configuration", "problem", error.sentence, error.hint)], error.exit_code
-    findings = [Finding("configuration", "ok", f"asks {configured.api_url}")]
-    source = OAuthSource(configured)
-    looked = source.looked()
-    findings += [_place(place) for place in looked]
-    now = SystemClock().now()
-    findings += [_place(place) for listener in ways.listened_to(configured) for place in listener.looked(now)]
     try:
         store = Store.open(configured.store_file)
     except MeterError as error:
-        return [*findings, Finding("store", "problem", error.sentence, error.hint)], error.exit_code
+        found = [Finding("configuration", "ok", _asks(configured)), *_places(OAuthSource(configured), configured, env)]
+        return [*found, Finding("store", "problem", error.sentence, error.hint)], error.exit_code
     with store:
+        configured = ways.chosen(configured, store)
+        source = ways.asked(configured, env, store)()
+        findings = [Finding("configuration", "ok", _asks(configured)), *_places(source, configured, env)]
         poller = Poller(store, lambda: source, SystemClock(), configured.cadence)
         where = paths.tilde(store.path, env)
         if store.set_aside:
@@ -77,8 +79,25 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
     return findings, code
 
 
+def _asks(configured: Settings) -> str:
+    browser = configured.source == "browser"
+    return f"asks {configured.web_url} with a browser's session" if browser else f"asks {configured.api_url}"
+
+
+def _places(source: Source, configured: Settings, env: Mapping[str, str]) -> list[Finding]:
+    """Every source there is: the one that asks first, then those that ask nobody, then those that could be asked."""
+    now = SystemClock().now()
+    places = [*source.looked()]
+    places += [place for listener in ways.listened_to(configured) for place in listener.looked(now)]
+    if source.name != "browser":
+        places += browser_cookies.glance(env)
+    return [_place(place) for place in places]
+
+
 def _place(place: Looked) -> Finding:
-    harmless = place.found or place.do or place.outcome in ("not set", "not there", "holds no usage")
+    harmless = (
+        place.found or place.do or place.outcome in ("not set", "not there", "holds no usage", "no claude.ai session")
+    )
     state = "ok" if place.found else "note" if harmless else "problem"
     return Finding(place.place, state, place.outcome, f"Run `{place.do}`." if place.do else "")
 

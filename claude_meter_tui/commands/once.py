@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from claude_meter_tui.clock import Clock
 
 
-def run(env: Mapping[str, str], *, as_json: bool) -> int:
+def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> int:
     """Ask if it is allowed, then print what is newest.
 
     Raises:
         MeterError: there is nothing to print; it says why.
     """
-    configured = settings.load(env)
+    configured = settings.load(env, source=source)
 
     clock = SystemClock()
     with Store.open(configured.store_file) as store:
-        poller = Poller(store, lambda: ways.asked(configured), clock, configured.cadence)
+        poller = Poller(store, ways.asked(ways.chosen(configured, store), env, store), clock, configured.cadence)
         if poller.state.notice:
             print(f"claude-meter-tui: {poller.state.notice}", file=sys.stderr)
         try:

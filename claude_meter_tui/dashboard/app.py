@@ -88,6 +88,7 @@ class MeterApp(App[str]):
         Binding("h", "history", "Longer or shorter history", id="history"),
         Binding("percent_sign", "used_or_left", "Used or left", id="used_or_left"),
         Binding("d", "demo", "Demo", id="demo"),
+        Binding("b", "browser", "Browser session", id="browser"),
         Binding("question_mark", "help", "Help", id="help"),
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", id="interrupt", priority=True, show=False),
@@ -357,6 +358,11 @@ class MeterApp(App[str]):
         """From the setup screen: the simulated account instead."""
         if self.view is not None and self.view.phase is Phase.SETUP:
             self.exit("demo")
+
+    def action_browser(self) -> None:
+        """From the setup screen: ask with the claude.ai session of a browser on this machine from now on."""
+        if self.view is not None and self.view.phase is Phase.SETUP:
+            self.exit("browser")
 
     def _flash(self, text: str) -> None:
         """Show a short answer to a key, for a moment."""

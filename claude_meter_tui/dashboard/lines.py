@@ -221,6 +221,7 @@ _KEYS = (
     ("h", "history", "app.history"),
 )
 _SETUP_KEYS = (
+    ("b", "browser", "app.browser"),
     ("d", "demo", "app.demo"),
     ("r", "look again", "app.read"),
     ("?", "help", "app.help"),

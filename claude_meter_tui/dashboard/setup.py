@@ -23,6 +23,7 @@ class SetupPanel(Picture):
         if width < 56:
             todo: list[Line] = [
                 (("1 ", _KEY), ("Run claude and log in.", "")),
+                (("b ", _KEY), ("Use my browser.", "")),
                 (("d ", _KEY), ("Try the demo.", "")),
                 (("q ", _KEY), ("Quit.", "")),
             ]
@@ -30,6 +31,7 @@ class SetupPanel(Picture):
             todo = [
                 (("1  ", _KEY), ("Run ", ""), ("claude", "bold"), (" in another terminal and log in.", "")),
                 (("   This screen notices within seconds.", "$meter-countdown"),),
+                (("b  ", _KEY), ("Use the claude.ai session of a browser on this machine.", "")),
                 (("d  ", _KEY), ("Look around first, with a simulated account.", "")),
             ]
         looked: list[Line] = [(("Looked for:", "bold"),)]

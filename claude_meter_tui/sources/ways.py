@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from claude_meter_tui.settings import Settings
     from claude_meter_tui.sources.source import Listener, Source
+    from claude_meter_tui.store import Store
+
+CHOSEN_NOTE = "source"
+"""The note that keeps which source the user chose."""
+_BROWSER_NOTE = "browser"
 
 
-def asked(settings: Settings) -> Source:
-    """The source that asks a server. Imports httpx: call it off the screen's thread."""
-    from claude_meter_tui.sources.oauth import OAuthSource
+def chosen(settings: Settings, store: Store) -> Settings:
+    """The settings with the source that asks a server filled in: configured, else chosen on the setup screen."""
+    return replace(settings, source=settings.source or store.note(CHOSEN_NOTE) or "oauth")
 
-    return OAuthSource(settings)
+
+def asked(settings: Settings, env: Mapping[str, str], store: Store) -> Callable[[], Source]:
+    """Makes the source that asks a server. What it gives imports httpx: call that off the screen's thread."""
+    remembered = store.note(_BROWSER_NOTE)
+
+    def opened() -> Source:
+        if settings.source == "browser":
+            from claude_meter_tui.sources.browser import BrowserSource
+
+            return BrowserSource(
+                settings, env, remembered=remembered, remember=lambda shown: store.put_note(_BROWSER_NOTE, shown)
+            )
+        from claude_meter_tui.sources.oauth import OAuthSource
+
+        return OAuthSource(settings)
+
+    return opened
 
 
 def listened_to(settings: Settings) -> tuple[Listener, ...]:
     """Those that ask nobody, the first folder's first. Imports pydantic: call it off the screen's thread."""
     from claude_meter_tui.sources.claude_cache import ClaudeCache
 
+    tells_login = settings.token is None and settings.source != "browser"
     pairs = zip(settings.claude_config_files, settings.credential_dirs, strict=False)
-    listeners: list[Listener] = [
-        ClaudeCache(file, folder, tells_login=settings.token is None) for file, folder in pairs
-    ]
+    listeners: list[Listener] = [ClaudeCache(file, folder, tells_login=tells_login) for file, folder in pairs]
     if settings.bridge and not settings.demo:
         from claude_meter_tui.sources.bridge import Bridge
 

@@ -1,0 +1,240 @@
+"""claude.ai, asked with the session of a browser on this machine (FACTS §2).
+
+The browser whose session works is chosen and remembered, by name; the cookie itself is read anew and never kept.
+claude.ai sits behind Cloudflare, which often answers a plain client with a browser check: that is said, and nothing is
+imitated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from claude_meter_tui import __version__
+from claude_meter_tui.errors import ChallengeError, MeterError, NotLoggedInError, RateLimitedError, UnauthorizedError
+from claude_meter_tui.payload import clean_text, read_usage
+from claude_meter_tui.sources import browser_cookies, http
+from claude_meter_tui.sources.browser_cookies import FAILURES, Session
+from claude_meter_tui.sources.credentials import plan_name
+from claude_meter_tui.sources.source import Answer, Looked
+from claude_meter_tui.windows import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    import httpx
+
+    from claude_meter_tui.settings import Settings
+
+NAME = "browser"
+_LOG_IN = "Log in to claude.ai in a browser on this machine, or log in with `claude`."
+_OTHER_SOURCE = "Use another source: log in with `claude`, or run `claude-meter-tui statusline --install`."
+_MOST_TRIED = 3
+
+Organization = dict[str, Any]
+
+
+class BrowserSource:
+    """Asks claude.ai's usage with a browser's session.
+
+    Args:
+        settings: the web URL, and the environment's home.
+        env: where browsers are looked for.
+        remembered: the profile whose session worked last, as `Profile.shown`, or None.
+        remember: told when another one works.
+        organization: the organization's uuid to ask for; None: the one the browser was in last.
+        transport, deadline: for tests.
+    """
+
+    name = NAME
+
+    def __init__(
+        self,
+        settings: Settings,
+        env: Mapping[str, str],
+        *,
+        remembered: str | None = None,
+        remember: Callable[[str], None] = lambda _: None,
+        organization: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        deadline: float = http.DEADLINE,
+    ) -> None:
+        self._base, self._env = settings.web_url, env
+        self._remembered, self._remember = remembered, remember
+        self._wanted = organization
+        self._transport, self._deadline = transport, deadline
+        self._sessions: list[Session] | None = None
+        self._failed: list[tuple[browser_cookies.Profile, str]] = []
+        self._organizations: dict[str, list[Organization]] = {}
+        self._works: Session | None = None
+        self._organization: Organization = {}
+
+    @property
+    def endpoint(self) -> str:
+        """See `Source.endpoint`."""
+        return f"{self._base} browser"
+
+    def fingerprint(self, now: datetime) -> str:  # noqa: ARG002 - a session does not say when it ends
+        """See `Source.fingerprint`. Blocks: a keyring may ask the user."""
+        return self._fingerprint(self._found()[0])
+
+    def plan(self, now: datetime) -> str | None:  # noqa: ARG002 - as the protocol has it
+        """The organization's tier, once it was asked."""
+        return plan_name(self._organization.get("rate_limit_tier"))
+
+    def credential_stamp(self) -> object:
+        """A browser's database changes all the time, so it is not watched: it is read again when a session fails."""
+        return NAME
+
+    def looked(self) -> tuple[Looked, ...]:
+        """See `Source.looked`."""
+        if self._sessions is None:
+            with suppress(NotLoggedInError):
+                self._found()
+        found = [
+            Looked(session.profile.shown, found=True, outcome="a claude.ai session") for session in self._sessions or ()
+        ]
+        failed = [Looked(profile.shown, found=False, outcome=FAILURES[why]) for profile, why in self._failed]
+        return (*found, *failed) or (Looked("Browsers", found=False, outcome="none with a profile here"),)
+
+    async def usage(self, now: datetime) -> Answer:
+        """The usage of the organization wanted, with the first session that works.
+
+        Raises:
+            CredentialError: no session works.
+            RateLimitedError, UnreachableError, NotJsonError, NotUsageError, ChallengeError: as `http.get`.
+        """
+        failure: MeterError | None = None
+        for session in (await asyncio.to_thread(self._found))[:_MOST_TRIED]:
+            try:
+                answer = await self._usage_of(session, now)
+            except UnauthorizedError as error:
+                failure = error
+                continue
+            if self._remembered != session.profile.shown:
+                self._remembered = session.profile.shown
+                self._remember(session.profile.shown)
+            return answer
+        self._sessions = None  # read anew next time: the user may have logged in
+        raise failure or NotLoggedInError("No claude.ai session was found in a browser.", _LOG_IN)
+
+    async def account(self, now: datetime) -> Account:
+        """GET /api/account → whose the session is; the organization is the one asked for.
+
+        Raises:
+            MeterError: as for `usage`.
+        """
+        session = self._works
+        assert session is not None  # noqa: S101 - usage came first
+        body = http.json_of(await self._get(session, "/api/account", now))
+        body = body if isinstance(body, dict) else {}
+        return Account(
+            email=clean_text(body.get("email_address") or body.get("email"), 120),
+            organization_uuid=clean_text(self._organization.get("uuid")),
+            plan=self.plan(now),
+        )
+
+    # --- sessions --------------------------------------------------------------------------------------------------
+
+    def _found(self) -> list[Session]:
+        """The sessions there are, the remembered browser's first. Blocks.
+
+        Raises:
+            NotLoggedInError: there is none; it says why, where there is a browser.
+        """
+        if self._sessions is None:
+            self._sessions, self._failed = browser_cookies.sessions(self._env)
+            self._sessions.sort(key=lambda session: session.profile.shown != self._remembered)
+        if self._sessions:
+            return self._sessions
+        self_failed, self._sessions = self._failed, None
+        telling = next(((profile, why) for profile, why in self_failed if why != "none"), None)
+        if telling is not None:
+            raise NotLoggedInError(f"{telling[0].shown}: {FAILURES[telling[1]]}.", _OTHER_SOURCE)
+        where = "no browser was found here" if not self_failed else f"{len(self_failed)} browser profiles looked at"
+        raise NotLoggedInError(f"No claude.ai session was found: {where}.", _LOG_IN)
+
+    def _fingerprint(self, session: Session) -> str:
+        """Of the session and the organization asked for, since readings belong to both."""
+        secret = session.cookies[browser_cookies.SESSION].reveal() + "\n" + (self._wanted or session.organization or "")
+        return hashlib.blake2b(secret.encode(), key=b"claude-meter-tui", digest_size=8).hexdigest()
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    async def _usage_of(self, session: Session, now: datetime) -> Answer:
+        fingerprint = self._fingerprint(session)
+        known = self._organizations.get(fingerprint)
+        if known is None:
+            body = http.json_of(await self._get(session, "/api/organizations", now))
+            known = [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
+            self._organizations[fingerprint] = known
+        organization = chosen(known, self._wanted or session.organization)
+        uuid = clean_text(organization.get("uuid")) if organization else None
+        if organization is None or uuid is None or not uuid.replace("-", "").isalnum():
+            raise UnauthorizedError(f"The session in {session.profile.shown} has no organization.", _LOG_IN)
+        response = await self._get(session, f"/api/organizations/{uuid}/usage", now)
+        body = http.json_of(response)
+        if isinstance(body, dict) and body.get("spend") is None and body.get("extra_usage") is None:
+            body = await self._with_overage(body, session, uuid, now)
+        skew = http.skew_of(response, now)
+        reading = read_usage(body, observed_at=now + skew, source=NAME)
+        self._works, self._organization = session, organization
+        return Answer(reading, skew, fingerprint)
+
+    async def _with_overage(self, body: dict[str, Any], session: Session, uuid: str, now: datetime) -> dict[str, Any]:
+        """The usage with what is spent beyond the plan, where that can be had: never worth losing a reading for."""
+        try:
+            found = http.json_of(await self._get(session, f"/api/organizations/{uuid}/overage_spend_limit", now))
+        except RateLimitedError:
+            raise
+        except MeterError:
+            return body
+        if not isinstance(found, dict):
+            return body
+        return {**body, "extra_usage": {**found, "monthly_limit": found.get("monthly_credit_limit")}}
+
+    async def _get(self, session: Session, path: str, now: datetime) -> httpx.Response:
+        headers = {
+            "Cookie": "; ".join(f"{name}={value.reveal()}" for name, value in session.cookies.items()),
+            "Accept": "application/json",
+            "User-Agent": f"claude-meter-tui/{__version__}",
+        }
+        try:
+            return await http.get(
+                self._base,
+                path,
+                headers,
+                now,
+                refused=lambda answer: _refused(answer, session.profile.shown),
+                transport=self._transport,
+                deadline=self._deadline,
+            )
+        except ChallengeError as error:
+            raise ChallengeError(error.sentence, _OTHER_SOURCE) from None
+
+
+def chosen(organizations: list[Organization], wanted: str | None) -> Organization | None:
+    """The organization wanted; else the one with a plan; else the first that can chat (FACTS §3: the last resort)."""
+    able = [each for each in organizations if "chat" in _abilities(each)]
+    ranked = sorted(able or organizations, key=_has_plan, reverse=True)
+    return next((each for each in organizations if wanted and each.get("uuid") == wanted), next(iter(ranked), None))
+
+
+def _abilities(organization: Organization) -> list[Any]:
+    found = organization.get("capabilities")
+    return found if isinstance(found, list) else []
+
+
+def _has_plan(organization: Organization) -> bool:
+    return any(name in ("claude_max", "claude_pro", "raven") for name in _abilities(organization))
+
+
+def _refused(response: httpx.Response, where: str) -> MeterError | None:
+    if response.status_code in (401, 403):
+        return UnauthorizedError(
+            f"The claude.ai session in {where} has ended ({response.status_code}).", "Open claude.ai there and log in."
+        )
+    return None

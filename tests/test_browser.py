@@ -1,0 +1,329 @@
+"""The browser's session: real cookie stores of real browsers, and claude.ai's answers on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import NOON, payload, run_script
+
+from claude_meter_tui import settings
+from claude_meter_tui.demo.account import ORGANIZATION
+from claude_meter_tui.demo.server import DemoServer, Reply
+from claude_meter_tui.errors import ChallengeError, MeterError, NotLoggedInError, RateLimitedError, UnauthorizedError
+from claude_meter_tui.secret import Secret
+from claude_meter_tui.settings import Settings
+from claude_meter_tui.sources import browser, browser_cookies
+from claude_meter_tui.sources.browser import BrowserSource
+from claude_meter_tui.sources.browser_cookies import FAILURES, Profile, Session, glance, profiles, sessions
+
+COOKIE = "sk-ant-sid01-dummy"
+
+
+# --- claude.ai -----------------------------------------------------------------------------------------------------
+
+
+def session(name: str = "Default", cookie: str = COOKIE, organization: str = ORGANIZATION) -> Session:
+    return Session(
+        Profile("chromium", name, "/nowhere"),
+        {"sessionKey": Secret(cookie), "lastActiveOrg": Secret(organization), "cf_clearance": Secret("cf")},
+    )
+
+
+@pytest.fixture
+def web(server: DemoServer) -> Settings:
+    return settings.load({**os.environ, "CLAUDE_METER_WEB_URL": server.url})
+
+
+def source(web: Settings, monkeypatch: pytest.MonkeyPatch, *held: Session, **more: Any) -> BrowserSource:
+    monkeypatch.setattr(browser_cookies, "sessions", lambda _env: (list(held), []))
+    return BrowserSource(web, os.environ, **more)
+
+
+async def test_the_usage_of_the_browsers_organization(
+    web: Settings, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = source(web, monkeypatch, session())
+    answer = await asked.usage(NOON)
+    assert answer.reading.source == "browser" and len(answer.reading.windows) >= 6
+    account = await asked.account(NOON)
+    assert account.email == "demo@example.com" and account.organization_uuid == ORGANIZATION
+    sent = server.requests[0].headers
+    assert sent["cookie"] == f"sessionKey={COOKIE}; lastActiveOrg={ORGANIZATION}; cf_clearance=cf"
+    assert sent["user-agent"].startswith("claude-meter-tui/") and "authorization" not in sent
+    before = len(server.requests)
+    await asked.usage(NOON)
+    assert len(server.requests) == before + 1  # the organizations are known now
+    assert COOKIE not in repr(asked.__dict__) and COOKIE not in repr(answer)
+
+
+async def test_extra_usage_comes_from_the_overage_where_the_usage_has_none(
+    web: Settings, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = f"/api/organizations/{ORGANIZATION}"
+    server.replies[where + "/usage"] = Reply.json({"five_hour": {"utilization": 4, "resets_at": None}})
+    server.replies[where + "/overage_spend_limit"] = Reply.json(payload("overage-spend-limit.json"))
+    reading = (await source(web, monkeypatch, session()).usage(NOON)).reading
+    assert reading.extra_usage is not None and str(reading.extra_usage.used.amount) == "12.40"  # type: ignore[union-attr]
+    server.replies[where + "/overage_spend_limit"] = Reply(500, b"")
+    assert (await source(web, monkeypatch, session()).usage(NOON)).reading.extra_usage is None
+
+
+def test_the_organization_is_the_one_wanted_else_one_with_a_plan() -> None:
+    body = payload("organizations.json")
+    assert isinstance(body, list)
+    names = {wanted: (browser.chosen(body, wanted) or {}).get("name") for wanted in (None, "x", body[1]["uuid"])}
+    assert names == {None: "Personal", "x": "Personal", body[1]["uuid"]: "Acme"}
+    assert browser.chosen(list(reversed(body)), None) == body[1] and browser.chosen([], "x") is None
+    assert browser.chosen([{"uuid": "1", "capabilities": 3}], None) is not None
+
+
+async def test_the_browser_whose_session_works_is_chosen_and_remembered(
+    web: Settings, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, works = session("Old", "sk-ant-sid01-ended"), session("New")
+    answer = server.answer
+
+    def refuse_ended(path: str, headers: Any) -> Reply:
+        refused = "ended" in headers.get("cookie", "")
+        return Reply.json({"error": "session"}, 403) if refused else answer(path, headers)
+
+    monkeypatch.setattr(server, "answer", refuse_ended)
+    noted: list[str] = []
+    asked = source(web, monkeypatch, ended, works, remember=noted.append)
+    await asked.usage(NOON)
+    await asked.usage(NOON)
+    assert noted == ["chromium (New)"]
+    again = source(web, monkeypatch, ended, works, remembered="chromium (New)")
+    assert again._found()[0] == works
+    with pytest.raises(UnauthorizedError, match="has ended") as caught:
+        await source(web, monkeypatch, ended).usage(NOON)
+    assert "ended'" not in str(caught.value) and "Open claude.ai" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(403, (payload_text := (Path(__file__).parent / "payloads" / "challenge.html").read_bytes()),
+               {"Content-Type": "text/html"}), ChallengeError),
+        (Reply(429, b"{}", {"Retry-After": "600"}), RateLimitedError),
+        (Reply(401, b"{}"), UnauthorizedError),
+        (Reply.json([]), UnauthorizedError),
+        (Reply.json({"a": 1}), UnauthorizedError),
+        (Reply(200, b"<html>"), MeterError),
+        (Reply.json([{"uuid": "../../x"}]), UnauthorizedError),
+    ],
+)  # fmt: skip
+async def test_every_failure_is_a_sentence_and_a_hint(
+    web: Settings, server: DemoServer, monkeypatch: pytest.MonkeyPatch, reply: Reply, error: type[MeterError]
+) -> None:
+    server.replies["/api/organizations"] = reply
+    with pytest.raises(error) as caught:
+        await source(web, monkeypatch, session()).usage(NOON)
+    assert caught.value.sentence.endswith(".") and COOKIE not in caught.value.one_line()
+    if error is ChallengeError:
+        assert "another source" in caught.value.hint
+
+
+# --- cookie stores -------------------------------------------------------------------------------------------------
+
+
+def firefox_store(home: Path, *rows: tuple[str, str, str], name: str = "abc.default") -> Path:
+    file = home / ".mozilla" / "firefox" / name / "cookies.sqlite"
+    file.parent.mkdir(parents=True)
+    database = sqlite3.connect(file)
+    database.execute("CREATE TABLE moz_cookies (host, path, isSecure, expiry, name, value, isHttpOnly)")
+    database.executemany("INSERT INTO moz_cookies VALUES (?,'/',1,99999999999,?,?,1)", rows)
+    database.commit()
+    database.close()
+    return file
+
+
+def test_only_claude_ai_and_only_the_wanted_cookies_are_taken(scratch_home: Path) -> None:
+    firefox_store(
+        scratch_home,
+        (".claude.ai", "sessionKey", COOKIE),
+        ("claude.ai", "lastActiveOrg", "org-1"),
+        ("claude.ai", "other", "x"),
+        ("notclaude.ai", "cf_clearance", "evil"),
+        ("www.claude.ai", "cf_clearance", "evil"),
+    )
+    found, failed = sessions(os.environ)
+    assert failed == [] and [each.profile.shown for each in found] == ["firefox (abc.default)"]
+    assert {name: value.reveal() for name, value in found[0].cookies.items()} == {
+        "sessionKey": COOKIE,
+        "lastActiveOrg": "org-1",
+    }
+    assert found[0].organization == "org-1" and COOKIE not in repr(found)
+
+
+def test_no_browser_no_session_and_a_broken_store_each_say_so(scratch_home: Path) -> None:
+    def why() -> str:
+        with pytest.raises(NotLoggedInError) as caught:
+            BrowserSource(settings.load(os.environ), os.environ).fingerprint(NOON)
+        return caught.value.one_line()
+
+    assert sessions(os.environ) == ([], []) and "no browser was found" in why()
+    firefox_store(scratch_home, ("claude.ai", "other", "x"))
+    assert sessions(os.environ)[1][0][1] == "none" and "1 browser profiles looked at" in why()
+    (scratch_home / ".mozilla" / "firefox" / "abc.default" / "cookies.sqlite").write_bytes(b"garbage" * 500)
+    assert sessions(os.environ)[1][0][1] in ("unreadable", "keyring", "locked")
+    assert "Use another source" in why()
+
+
+def test_a_keyring_that_waits_for_the_user_is_given_up(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    firefox_store(scratch_home, ("claude.ai", "sessionKey", COOKIE))
+    monkeypatch.setattr(browser_cookies, "_PROGRAM", "import time; time.sleep(60) # {!r}")
+    found, failed = sessions(os.environ, seconds=0.5)
+    assert found == [] and [why for _, why in failed] == ["timeout"] and "keyring" in FAILURES["timeout"]
+
+
+def test_profiles_of_every_platform(tmp_path: Path) -> None:
+    home = tmp_path / "person"
+    files = {
+        "linux": ".config/google-chrome/Profile 2/Cookies",
+        "darwin": "Library/Application Support/BraveSoftware/Brave-Browser/Default/Cookies",
+        "win32": "Local/Microsoft/Edge/User Data/Default/Network/Cookies",
+    }
+    for file in files.values():
+        (home / file).parent.mkdir(parents=True)
+        (home / file).touch()
+    env = {"HOME": str(home), "LOCALAPPDATA": str(home / "Local"), "APPDATA": str(home / "Roaming")}
+    shown = {platform: [each.shown for each in profiles(env, platform)] for platform in files}
+    assert shown == {"linux": ["chrome (Profile 2)"], "darwin": ["brave (Default)"], "win32": ["edge (Default)"]}
+    assert profiles(env, "win32")[0].key == str(home / "Local/Microsoft/Edge/User Data/Local State")
+
+
+# --- the real browsers ---------------------------------------------------------------------------------------------
+
+
+class Site:
+    """A page that logs in: it sets claude.ai's cookies."""
+
+    def __init__(self) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                for cookie in (f"sessionKey={COOKIE}", f"lastActiveOrg={ORGANIZATION}"):
+                    self.send_header("Set-Cookie", f"{cookie}; Path=/; Max-Age=86400; HttpOnly")
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(page.encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        page = self.page = "<title>logged in</title>"
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def needed(name: str) -> str:
+    found = shutil.which(name)
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is needed")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def visit_with_chromium(home: Path, url: str) -> str:
+    command = [
+        *(needed("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+        *("--password-store=basic", f"--user-data-dir={home / '.config' / 'chromium'}", "--dump-dom"),
+        "--disable-background-networking",
+        "--host-resolver-rules=MAP claude.ai 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        *("--virtual-time-budget=5000", url),
+    ]
+    done = subprocess.run(command, env=browser_env(home), capture_output=True, text=True, timeout=120, check=True)
+    return done.stdout
+
+
+def visit_with_firefox(home: Path, url: str) -> str:
+    profile = home / ".mozilla" / "firefox" / "real.default-esr"
+    profile.mkdir(parents=True, exist_ok=True)
+    off = ("toolkit.telemetry.enabled", "app.update.enabled", "dom.security.https_first")
+    off += ("network.captive-portal-service.enabled", "network.connectivity-service.enabled")
+    wishes = {"network.dns.forceResolve": "127.0.0.1", **dict.fromkeys(off, False)}
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in wishes.items()]
+    (profile / "user.js").write_text("\n".join(lines))
+    command = [needed("firefox-esr"), "--headless", "--profile", str(profile), "--screenshot", str(home / "x.png"), url]
+    subprocess.run(command, env=browser_env(home), capture_output=True, timeout=120, check=True)
+    return ""
+
+
+def browser_env(home: Path) -> dict[str, str]:
+    return {"HOME": str(home), "PATH": os.environ["PATH"], "MOZ_DISABLE_AUTO_SAFE_MODE": "1"}
+
+
+@pytest.mark.parametrize("name", ["chromium", "firefox"])
+def test_the_session_of_a_real_browser_is_found_and_used(
+    name: str, scratch_home: Path, site: Site, server: DemoServer
+) -> None:
+    visit = visit_with_chromium if name == "chromium" else visit_with_firefox
+    visit(scratch_home, f"http://claude.ai:{site.port}/")
+    assert [place.outcome for place in glance(os.environ)] == ["a claude.ai session"]
+    env = {"CLAUDE_METER_WEB_URL": server.url}
+    done = run_script("once", "--source", "browser", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["source"] == "browser" and answer["account"]["email"] == "demo@example.com"
+    assert COOKIE in server.requests[0].headers["cookie"]
+    kept = b"".join(file.read_bytes() for file in (scratch_home / "state").rglob("*") if file.is_file())
+    assert COOKIE.encode() not in kept and name.encode() in kept
+    assert COOKIE not in done.stdout + done.stderr + run_script("doctor", env=env).stdout
+
+
+def test_a_page_in_a_real_browser_cannot_post_to_the_bridge(scratch_home: Path, site: Site) -> None:
+    from test_bridge import snapshots
+
+    from claude_meter_tui.sources.bridge import Bridge
+
+    bridge = Bridge(lambda: NOON, port=0)
+    bridge.start()
+    body = json.dumps(snapshots())
+    target = f"http://127.0.0.1:{bridge.port}/snapshots"
+    # As a page would try: plainly, with a preflight, and blindly.
+    script = f"""<script>(async () => {{
+      const said = [];
+      for (const how of [{{}}, {{headers: {{'Content-Type': 'application/json'}}}}, {{mode: 'no-cors'}}]) {{
+        try {{ said.push((await fetch({target!r}, {{method: 'POST', body: {body!r}, ...how}})).type); }}
+        catch (error) {{ said.push('refused'); }}
+      }}
+      document.title = said.join(' ');
+    }})()</script>"""
+    site.page = script
+
+    class Handler(site.server.RequestHandlerClass):  # type: ignore[name-defined, misc]
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(script.encode())
+
+    site.server.RequestHandlerClass = Handler
+    shown = visit_with_chromium(scratch_home, f"http://claude.ai:{site.port}/")
+    # A page may send blindly and learn nothing ("opaque"); nothing it sends is taken.
+    assert "<title>refused refused" in shown and bridge.read(NOON) == []
+    headers = {"Origin": "chrome-extension://abc"}
+    assert httpx.post(target, content=body, headers=headers, trust_env=False).json() == {"taken": 1}
+    bridge.stop()
