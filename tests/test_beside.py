@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from claude_meter_tui import attribution
 from claude_meter_tui.beside import LocalSide
 from claude_meter_tui.commands.demo import seed_history
 from claude_meter_tui.demo.transcripts import write_tree
+from claude_meter_tui.documents import ReadingDocument
 from claude_meter_tui.state import Point
+from claude_meter_tui.stored import stand_in
 from claude_meter_tui.transcripts.following import Following
 from claude_meter_tui.transcripts.index import Index
 from claude_meter_tui.transcripts.roots import transcripts
@@ -263,3 +266,20 @@ async def test_a_turn_written_while_it_is_open_appears(bench: Bench, local: Loca
             out.write(json.dumps(late) + "\n")
         await settle(pilot, lambda: "7.7 k out" in text(pilot))
         assert "12:00 opus" in text(pilot)
+
+
+def a_document(bench: Bench) -> ReadingDocument:
+    seed_history(bench.store, NOON)
+    document = bench.store.newest()
+    assert document is not None
+    return document
+
+
+async def test_before_the_first_reading_the_comparison_can_be_opened(bench: Bench, local: LocalSide) -> None:
+    bench.server.scenario = "hang"
+    async with shown(bench, (120, 36), open_local=lambda: local) as pilot:
+        await pilot.press("c")
+        await pilot.pause(0.2)
+        assert pilot.app.view.compare and "local beside server" not in text(pilot)  # type: ignore[attr-defined]
+        bench.poller.publish(replace(bench.poller.state, reading=stand_in(a_document(bench))))
+        await settle(pilot, lambda: "local beside server" in text(pilot))

@@ -295,7 +295,7 @@ class MeterApp(App[str]):
         """Show or hide the local side, remembered; where the main screen has no room for it, a screen of its own."""
         from claude_meter_tui.dashboard.compare_screen import CompareScreen
 
-        if self.view is None or self.view.chosen is None:
+        if self.view is None or self.view.phase is Phase.SETUP:
             return
         if isinstance(self.screen, CompareScreen):
             self._set_compare(to=False)

@@ -102,13 +102,9 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
     )
     lines: list[Line] = [since, server]
     if percent is None or cap is None:
-        lines.append(
-            (
-                ("local   ", _QUIET),
-                (f"{standing.amount(tokens.total_tokens)} tokens", ""),
-                (", nothing earlier to measure by", _QUIET),
-            )
-        )
+        local: Line = (("local   ", _QUIET), (f"{standing.amount(tokens.total_tokens)} tokens", ""))
+        why = (", nothing earlier to measure by", ", no earlier sum")
+        lines.append(first_fitting(width, *((*local, (text, _QUIET)) for text in why), local))
     else:
         lines.append(_bar_line("local", percent, f"{percent:.0f} %", "$accent", width))
         points = abs(share.gap_points or 0)
