@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # How soon another pane's reading, a new login, a due ask or the end of a sleep is noticed. Nothing is read but a
 # counter of SQLite's and a file's mtime, so it costs about 0.01 % of a core.
-HEARTBEAT = timedelta(seconds=2)
+HEARTBEAT = timedelta(seconds=1.5)
 # A Keychain has no mtime: without a usable credential, look again this often even if no file changed.
 _LOOK_AGAIN = timedelta(minutes=5)
 
