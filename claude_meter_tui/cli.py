@@ -24,6 +24,7 @@ environment: CLAUDE_CONFIG_DIR, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_METER_STATE_DIR,
 exit codes:  0 done, 2 bad usage, 3 no usable credential, 4 could not read and nothing stored
 """
 _SOURCES = ("oauth", "browser")
+_WHOSE = "whose: an email or an organization's uuid, or the beginning of it (default: the account shown last)"
 _THEMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="a simulated account: no credential, no network")
     parser.add_argument("--theme", choices=_THEMES, help="colours (remembered when changed with t)")
     parser.add_argument("--ascii", action="store_true", help="only ASCII on the screen")
+    parser.add_argument("--account", metavar="WHO", help=_WHOSE)
     parser.add_argument("--source", choices=_SOURCES, help="whom to ask: Claude Code's login or a browser's session")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -78,8 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--at", metavar="T", help="as it was known then (default: now)")
     compare.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
 
+    for command in (status, compare):
+        command.add_argument("--account", metavar="WHO", default=argparse.SUPPRESS, help=_WHOSE)
+
     history = _add(commands, "history", _history, "stored readings")
     history.add_argument("--window", metavar="KEY", help="only this window, for example five_hour")
+    history.add_argument("--account", metavar="WHO", default=argparse.SUPPRESS, help="only this account's")
     history.add_argument("--since", metavar="T", help="from this time on (ISO-8601; a time without offset is local)")
     history.add_argument("--format", choices=("table", "csv", "json"), default="table", help="(default: table)")
     actions = history.add_subparsers(title="actions", metavar="ACTION")
@@ -137,7 +143,12 @@ def _dashboard(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import dashboard
 
     return dashboard.run(
-        os.environ, demo=parsed.demo, theme=parsed.theme, ascii_only=parsed.ascii or None, source=parsed.source
+        os.environ,
+        demo=parsed.demo,
+        theme=parsed.theme,
+        ascii_only=parsed.ascii or None,
+        source=parsed.source,
+        account=parsed.account,
     )
 
 
@@ -150,7 +161,7 @@ def _once(parsed: argparse.Namespace) -> int:
 def _status(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import status
 
-    return status.run(parsed.format)
+    return status.run(parsed.format, parsed.account)
 
 
 def _local(parsed: argparse.Namespace) -> int:
@@ -170,13 +181,15 @@ def _local(parsed: argparse.Namespace) -> int:
 def _compare(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import compare
 
-    return compare.run(os.environ, at=parsed.at, as_json=parsed.json)
+    return compare.run(os.environ, at=parsed.at, as_json=parsed.json, account=parsed.account)
 
 
 def _history(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import history
 
-    return history.show(os.environ, window=parsed.window, since=parsed.since, style=parsed.format)
+    return history.show(
+        os.environ, window=parsed.window, since=parsed.since, style=parsed.format, account=parsed.account
+    )
 
 
 def _history_import(parsed: argparse.Namespace) -> int:

@@ -51,6 +51,8 @@ class Poller:
         clock: the local time.
         cadence: how often to ask.
         open_listeners: makes the sources that ask nobody; called once, in a thread.
+        note: where the account of this poller's profile is noted; None: it is `account_id` and stays so.
+        account_id: whose readings to show, where that is known from the start.
         demo: marks the state as simulated.
         publish: what to do with a new state.
     """
@@ -63,6 +65,8 @@ class Poller:
         cadence: Cadence,
         *,
         open_listeners: Callable[[], Sequence[Listener]] = tuple,
+        note: str | None = "account",
+        account_id: int | None = None,
         demo: bool = False,
         publish: Callable[[MeterState], None] = lambda _: None,
     ) -> None:
@@ -80,7 +84,8 @@ class Poller:
         self._stamp: object = None
         self._credential_trouble: Trouble | None = None
         self._looked_at = clock.now()
-        self._account_id: int | None = None
+        self._note = note
+        self._account_id = account_id
         self._store_failed = False
         self.publish = publish
         self.state = MeterState(demo=demo, skew=store.noted_skew(), notice=_set_aside_notice(store))
@@ -192,7 +197,7 @@ class Poller:
             if gate.wait_until is None or gate.wait_until <= now:  # else the profile earned a wait a moment ago
                 gate.answered(self._clock.now(), changed=changed).save(self._store, source.endpoint)
             self._store.put_note("skew", str(answer.skew.total_seconds()))
-            self._store.put_note("account", str(account_id))
+            self._belongs_to(account_id)
         return reading
 
     async def _learn_account(self, source: Source, fingerprint: str, now: datetime) -> int:
@@ -200,15 +205,16 @@ class Poller:
         from claude_meter_tui.windows import Account
 
         plan = source.plan(now)
+        named = self._listening.owner or Account()  # as Claude Code's own file has it, where the profile cannot be had
         self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
         try:
             account = await source.account(now)
         except CredentialError:
-            account = Account()  # this token may read usage, but never its profile: asking again is pointless
+            account = named  # this token may read usage, but never its profile: asking again is pointless
         except MeterError as error:
             if isinstance(error, RateLimitedError):
                 self._failed(source, error)
-            return self._store.account_id(_account_document(Account(plan=plan)))
+            return self._store.account_id(_account_document(named.model_copy(update={"plan": plan})))
         document = _account_document(account.model_copy(update={"plan": account.plan or plan}))
         return self._store.remember_account(fingerprint, document, now)
 
@@ -226,16 +232,20 @@ class Poller:
     def _notice_owner(self) -> None:
         """Claude Code's folder is another's login than it was shown for: their readings never mix."""
         owner = self._listening.owner
-        if owner is None or owner == self._owner:
+        if owner is None or owner == self._owner or self._note is None:
             return
         self._owner = owner
         account_id = self._store.account_id(_account_document(owner))
         if account_id == self._account_id:
             return
-        self._account_id = account_id
-        self._store.put_note("account", str(account_id))
+        self._belongs_to(account_id)
         if self._store.newest(account_id=account_id) is None:
             self._update(reading=None, version=self.state.version + 1)
+
+    def _belongs_to(self, account_id: int) -> None:
+        self._account_id = account_id
+        if self._note is not None:
+            self._store.put_note(self._note, str(account_id))
 
     def _load_gate(self, source: Source) -> None:
         now = self._clock.now()
@@ -261,9 +271,9 @@ class Poller:
 
     def _newest(self) -> ReadingDocument | None:
         if self._account_id is None:
-            self._account_id = self._store.noted_account()
-        if self._account_id is None:
-            return self._store.newest()
+            self._account_id = None if self._note is None else self._store.noted_account(self._note)
+        if self._account_id is None:  # of one profile among several, nobody else's
+            return self._store.newest() if self._note == "account" else None
         return self._store.newest(account_id=self._account_id)
 
     async def _credential_works(self, source: Source) -> bool:
@@ -362,6 +372,11 @@ class Poller:
         if self._source is None:
             self._source = await asyncio.to_thread(self._open_source)
         return self._source
+
+    @property
+    def account_id(self) -> int | None:
+        """The store's row of the account shown; None where it is not known yet."""
+        return self._account_id
 
     def history(self, window: str, since: datetime) -> list[Point]:
         """Stored utilizations of a window of the account shown, from a time, oldest first; empty if unreadable."""

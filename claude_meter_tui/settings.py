@@ -56,6 +56,21 @@ class Settings:
         """The SQLite file's path."""
         return paths.store_file(str(self.state_dir))
 
+    def profiles(self) -> tuple[Settings, ...]:
+        """One for each of Claude Code's folders: a login, its cache and its transcripts. The first has the rest too."""
+        if len(self.credential_dirs) < 2 or self.token is not None or self.source == "browser":
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                credential_dirs=(folder,),
+                claude_config_files=self.claude_config_files[number : number + 1],
+                transcript_roots=(str(folder),),
+                bridge=self.bridge and number == 0,
+            )
+            for number, folder in enumerate(self.credential_dirs)
+        )
+
     def for_demo(self, api_url: str) -> Settings:
         """The same person's settings turned to the simulated account behind `api_url`, with its own store."""
         folder = Path(paths.demo_state_dir(str(self.state_dir)))

@@ -356,10 +356,30 @@ class Store:
         row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def noted_account(self) -> int | None:
-        """The account whose reading was taken last, or None."""
-        noted = self.note("account")
+    def noted_account(self, name: str = "account") -> int | None:
+        """The account whose reading was taken last (of one profile, where `name` is its note), or None."""
+        noted = self.note(name)
         return None if noted is None else int(noted)
+
+    def accounts(self) -> list[tuple[int, AccountDocument, datetime]]:
+        """(row, account, when it was observed last) of every account with readings, the newest first."""
+        rows = self._db.execute(
+            "SELECT a.id, a.email, a.organization_uuid, a.plan, MAX(r.observed_at) FROM accounts a"
+            " JOIN readings r ON r.account_id = a.id GROUP BY a.id ORDER BY 5 DESC"
+        )
+        return [
+            (row[0], {"email": row[1], "organization_uuid": row[2], "plan": row[3]}, moment_of(row[4])) for row in rows
+        ]
+
+    def accounts_named(self, name: str) -> list[int]:
+        """The accounts a user means by an email or an organization's uuid, or the beginning of either."""
+        wanted = name.casefold()
+        found = [
+            (row, [text.casefold() for text in (account["email"], account["organization_uuid"]) if text])
+            for row, account, _ in self.accounts()
+        ]
+        exact = [row for row, texts in found if wanted in texts]
+        return exact or [row for row, texts in found if any(text.startswith(wanted) for text in texts)]
 
     def noted_skew(self) -> timedelta:
         """How far the server's clock was ahead of the local one at the last answer; zero where nothing was noted."""

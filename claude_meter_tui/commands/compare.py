@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from claude_meter_tui import attribution, paths, report, standing
 from claude_meter_tui.commands.local import with_ledger
 from claude_meter_tui.commands.times import given_time
+from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.errors import NothingStoredError
 from claude_meter_tui.store import Store
 from claude_meter_tui.windows import Reading
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from claude_meter_tui.windows import Window
 
 
-def run(env: Mapping[str, str], *, at: str | None, as_json: bool) -> int:
+def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str | None = None) -> int:
     """Print the comparison as it was known at a time (default: now).
 
     Raises:
-        BadUsageError: `at` is not a time.
+        BadUsageError: `at` is not a time, or no account is called so.
         NothingStoredError: no reading is stored (from then).
     """
     given = given_time("--at", at) if at else None
-    reading, now, readings = _stored(env, given)
+    reading, now, readings = _stored(env, given, account)
     earliest = datetime(2024, 1, 1, tzinfo=UTC)  # before there was a Claude Code
     cuts = attribution.cuts(reading.windows, now, earliest)
     pieces, _ = with_ledger(env, lambda ledger: ledger.pieces(cuts))
@@ -41,13 +42,15 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool) -> int:
     return 0
 
 
-def _stored(env: Mapping[str, str], at: datetime | None) -> tuple[Reading, datetime, dict[str, int]]:
+def _stored(
+    env: Mapping[str, str], at: datetime | None, account: str | None
+) -> tuple[Reading, datetime, dict[str, int]]:
     """The newest reading (known at `at`), the moment by the server's clock, and how many readings each window has."""
     store = Store.open_existing(paths.store_file(paths.state_dir(env)))
     if store is None:
         raise NothingStoredError
     with store:
-        account_id = store.noted_account()
+        account_id = chosen_account(store, account)
         now = at or datetime.now(UTC) + store.noted_skew()
         document = store.newest(at=now, account_id=account_id)
         if document is None:

@@ -9,19 +9,24 @@ import sys
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import settings
 from claude_meter_tui.clock import SystemClock
+from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.errors import BadUsageError, MeterError
 from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources import ways
+from claude_meter_tui.sources import claude_config, ways
 from claude_meter_tui.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from claude_meter_tui.beside import LocalSide
+    from claude_meter_tui.clock import Clock
+    from claude_meter_tui.dashboard.seats import Seat
     from claude_meter_tui.settings import Settings
 
 
@@ -37,7 +42,13 @@ def run_plainly() -> int:
 
 
 def run(
-    env: Mapping[str, str], *, demo: bool, theme: str | None, ascii_only: bool | None, source: str | None = None
+    env: Mapping[str, str],
+    *,
+    demo: bool,
+    theme: str | None,
+    ascii_only: bool | None,
+    source: str | None = None,
+    account: str | None = None,
 ) -> int:
     """Show the dashboard until the user leaves it.
 
@@ -53,7 +64,7 @@ def run(
         with ExitStack() as stack:
             if demo:
                 configured = _start_demo(configured, stack)
-            wish = _show(configured, env, stack)
+            wish = _show(configured, env, stack, account)
         if wish == "browser":
             configured = replace(configured, source="browser")
         elif wish == "demo" and not demo:
@@ -71,7 +82,7 @@ def _leave_hanging_threads() -> None:
         os._exit(0)
 
 
-def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str | None:
+def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, account: str | None) -> str | None:
     from claude_meter_tui.dashboard.app import MeterApp
 
     store = stack.enter_context(Store.open(configured.store_file))
@@ -86,27 +97,17 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
         with suppress(sqlite3.Error):  # a preference is not worth a message
             store.put_note(name, value)
 
-    def open_local() -> LocalSide:
-        from claude_meter_tui.beside import LocalSide
-
-        return LocalSide(store, configured.transcript_roots)
-
-    poller = Poller(
-        store,
-        ways.asked(configured, env, store),
-        clock,
-        configured.cadence,
-        open_listeners=lambda: ways.listened_to(configured),
-        demo=configured.demo,
-    )
+    first, *others = _seats(configured, env, store, clock, account)
     noted_left = store.note("show_left") == "1"
     app = MeterApp(
-        poller,
+        first.poller,
         clock,
         theme=configured.theme or _noted_theme(store),
         show_left=noted_left if configured.show_left is None else configured.show_left,
         ascii_only=configured.ascii,
-        open_local=open_local,
+        open_local=first.open_local,
+        others=others,
+        all_accounts=store.note("all_accounts") == "1",
         compare=store.note("compare") == "1",
         remember=remember,
         no_color=bool(env.get("NO_COLOR")),
@@ -115,6 +116,73 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack) -> str
     if wish == "browser":
         remember(ways.CHOSEN_NOTE, wish)
     return wish
+
+
+# An account that has only been heard of (the extension's, another login's) is shown while its windows can still count.
+_HEARD_OF = timedelta(days=7)
+
+
+def _seats(configured: Settings, env: Mapping[str, str], store: Store, clock: Clock, wanted: str | None) -> list[Seat]:
+    """Every account: one of each of Claude Code's folders, then those only heard of; the one wanted comes first.
+
+    Raises:
+        BadUsageError: `wanted` names no account, or several.
+    """
+    from claude_meter_tui.dashboard.seats import Seat
+
+    profiles = configured.profiles()
+    seats: list[Seat] = []
+    for profile in profiles:
+        note = "account" if len(profiles) == 1 else f"account {profile.credential_dirs[0]}"
+        poller = Poller(
+            store,
+            ways.asked(profile, env, store),
+            clock,
+            profile.cadence,
+            open_listeners=partial(ways.listened_to, profile),
+            note=note,
+            # One profile alone has its note; a look into a file of megabytes would hold up the first paint.
+            account_id=_named_in(profile, store) if len(profiles) > 1 else None,
+            demo=profile.demo,
+        )
+        seats.append(Seat(poller, partial(_local_side, store, profile)))
+    chosen = chosen_account(store, wanted)
+    # Where one profile was never read, its poller shows what there is.
+    if not configured.demo and (len(profiles) > 1 or seats[0].poller.account_id is not None):
+        seats += _heard_of(configured, store, clock, {seat.poller.account_id for seat in seats}, chosen)
+    seats.sort(key=lambda seat: seat.poller.account_id is None or seat.poller.account_id != chosen)
+    return seats
+
+
+def _named_in(profile: Settings, store: Store) -> int | None:
+    """The account Claude Code's folder says it is logged in to, where that has readings: for the first paint."""
+    if profile.token is not None or profile.source == "browser" or not profile.claude_config_files:
+        return None
+    named = claude_config.account_in(claude_config.content(str(profile.claude_config_files[0])))
+    who = named and (named["organization_uuid"] or named["email"])
+    found = store.accounts_named(who) if who else []
+    return found[0] if len(found) == 1 else None
+
+
+def _heard_of(
+    configured: Settings, store: Store, clock: Clock, known: set[int | None], chosen: int | None
+) -> list[Seat]:
+    from claude_meter_tui.dashboard.seats import Seat
+
+    since = clock.now() - _HEARD_OF
+    return [
+        Seat(Poller(store, ways.nobody, clock, configured.cadence, note=None, account_id=account_id))
+        for account_id, account, observed_at in store.accounts()
+        if account_id not in known
+        and (account_id == chosen or observed_at > since)
+        and (account["email"] or account["organization_uuid"])
+    ]
+
+
+def _local_side(store: Store, configured: Settings) -> LocalSide:
+    from claude_meter_tui.beside import LocalSide
+
+    return LocalSide(store, configured.transcript_roots)
 
 
 def _noted_theme(store: Store) -> str:

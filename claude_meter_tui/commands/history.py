@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from claude_meter_tui import report, settings, standing
 from claude_meter_tui.commands.times import given_time
+from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.errors import BadUsageError, NothingStoredError
 from claude_meter_tui.payload import clean_text, name_of
 from claude_meter_tui.store import Store, parse_iso
@@ -26,11 +27,13 @@ COLUMNS = ("observed_at", "source", "account", "window", "utilization", "resets_
 _UUID_LENGTH = 36
 
 
-def show(env: Mapping[str, str], *, window: str | None, since: str | None, style: str) -> int:
+def show(
+    env: Mapping[str, str], *, window: str | None, since: str | None, style: str, account: str | None = None
+) -> int:
     """Print stored readings, oldest first.
 
     Raises:
-        BadUsageError: `since` is not a time.
+        BadUsageError: `since` is not a time, or no account is called so.
         NothingStoredError: there is no store yet.
     """
     start = given_time("--since", since, "local") if since else None
@@ -38,7 +41,7 @@ def show(env: Mapping[str, str], *, window: str | None, since: str | None, style
     if store is None:
         raise NothingStoredError
     with store:
-        rows = store.history(window, start)
+        rows = store.history(window, start, None if account is None else chosen_account(store, account))
         if style == "csv":
             writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
             writer.writeheader()

@@ -28,10 +28,10 @@ def plainly_asked(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def run(style: str) -> int:
-    """Print the newest stored reading in this style."""
+def run(style: str, account: str | None = None) -> int:
+    """Print the newest stored reading in this style; of the account named, else of the one shown last."""
     try:
-        print(text(style, datetime.now(UTC)))
+        print(text(style, datetime.now(UTC), account))
     except MeterError as error:
         print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
         return error.exit_code
@@ -41,10 +41,17 @@ def run(style: str) -> int:
     return 0
 
 
-def text(style: str, now: datetime) -> str:
+def _chosen(store: Store, account: str) -> int | None:
+    from claude_meter_tui.commands.whose import chosen_account
+
+    return chosen_account(store, account)
+
+
+def text(style: str, now: datetime, account: str | None = None) -> str:
     """The newest stored reading as it stands at the local time `now`.
 
     Raises:
+        BadUsageError: no account is called so.
         NothingStoredError: no reading is stored, or the store cannot be read.
     """
     store = Store.open_existing(paths.store_file(paths.state_dir(os.environ)))
@@ -52,7 +59,8 @@ def text(style: str, now: datetime) -> str:
         raise NothingStoredError
     try:
         with store:
-            reading = store.newest(account_id=store.noted_account())
+            account_id = store.noted_account() if account is None else _chosen(store, account)
+            reading = store.newest(account_id=account_id)
             skew = store.noted_skew()
     except sqlite3.Error:
         raise NothingStoredError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None

@@ -17,13 +17,14 @@ from claude_meter_tui.dashboard.chart import span_of
 from claude_meter_tui.dashboard.compare_panel import roomy
 from claude_meter_tui.dashboard.main_screen import MainScreen
 from claude_meter_tui.dashboard.panel import WindowsPanel
+from claude_meter_tui.dashboard.seats import Seat, Seats
 from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.view import View
 from claude_meter_tui.errors import MeterError
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from textual.binding import BindingType
     from textual.screen import Screen
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.dashboard.gauge import Gauge
     from claude_meter_tui.poller import Poller
-    from claude_meter_tui.state import MeterState
 
 _FLASH_SECONDS = 4.0
 _LONG_HISTORY = 4
@@ -52,6 +52,8 @@ class MeterApp(App[str]):
         show_left: whether figures show what is left instead of what is used.
         ascii_only: whether to draw in ASCII.
         open_local: makes the local side of the comparison, after the first paint; None: there is none.
+        others: the other accounts there are.
+        all_accounts: whether to show them all as rows.
         compare: whether to begin with the comparison open.
         remember: keeps a preference (name, value) for the next run.
         no_color: draw without any colour.
@@ -82,6 +84,8 @@ class MeterApp(App[str]):
         Binding("enter", "detail", "Detail", id="detail"),
         Binding("escape", "back", "Back", id="back"),
         Binding("c", "compare", "Compare with local tokens", id="compare"),
+        Binding("a", "accounts", "Accounts", id="accounts"),
+        Binding("A", "all_accounts", "All accounts as rows", id="all_accounts"),
         Binding("r", "read", "Read now", id="read"),
         Binding("p", "pause", "Pause or resume asking", id="pause"),
         Binding("t", "next_theme", "Next theme", id="theme"),
@@ -105,26 +109,27 @@ class MeterApp(App[str]):
         show_left: bool = False,
         ascii_only: bool = False,
         open_local: Callable[[], LocalSide] | None = None,
+        others: Sequence[Seat] = (),
+        all_accounts: bool = False,
         compare: bool = False,
         remember: Callable[[str, str], None] = lambda _name, _value: None,
         no_color: bool = False,
     ) -> None:
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
-        self._poller = poller
+        self._seats = Seats((Seat(poller, open_local), *others), self._show_state)
         self._clock = clock
         self._remember = remember
         self._timer: Timer | None = None
         self._flash_timer: Timer | None = None
         self._history_of: tuple[str | None, int, int] | None = None
-        self._open_local = open_local
         self._local: LocalSide | None = None
         for known in THEMES:
             self.register_theme(known)
         self._begin_with("terminal" if no_color else theme)
         first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only, compare=compare)
+        first = replace(first, accounts=self._seats.states, all_accounts=all_accounts)
         self.set_reactive(MeterApp.view, first)
-        poller.publish = self._show_state
 
     def _begin_with(self, theme: str) -> None:
         """Set the first theme. Not by assignment: that parses every style once more before the first paint."""
@@ -166,11 +171,17 @@ class MeterApp(App[str]):
         gc.freeze()
         gc.enable()
         self._timer = self.set_timer(_SLOWEST_TICK, self._tick)
-        if self._open_local is not None:
-            self._local = self._open_local()
+        self._start_local()
         self._load_history()
         self._tick()
-        self.run_worker(self._poller.run(), name="poller", exclusive=True)
+        self.run_worker(self._seats.run(), name="poller", exclusive=True)
+
+    def _start_local(self) -> None:
+        """Follow the transcripts of the account shown, and no other's."""
+        if self._local is not None:
+            self._local.stop()
+        make = self._seats.chosen.open_local
+        self._local = make() if make is not None else None
         if self._local is not None:
             self._local.start(asyncio.get_running_loop().call_soon_threadsafe, self._local_changed)
 
@@ -179,9 +190,10 @@ class MeterApp(App[str]):
         if self._local is not None:
             self._local.stop()
 
-    def _show_state(self, state: MeterState) -> None:
+    def _show_state(self) -> None:
         if self.view is not None:
-            self.view = replace(self.view, state=state, now=self._clock.now())
+            states = self._seats.states
+            self.view = replace(self.view, state=states[self._seats.at], accounts=states, now=self._clock.now())
 
     def watch_view(self, view: View | None) -> None:
         """Hand it to every screen, and see that history and timer fit it."""
@@ -207,7 +219,7 @@ class MeterApp(App[str]):
         if window is None:
             return False
         start, _ = span_of(window, view.true_now, view.spans)
-        points = tuple(self._poller.history(window.key, start))
+        points = tuple(self._seats.poller.history(window.key, start))
         if points == view.points:
             return False
         self.view = replace(view, points=points)
@@ -314,6 +326,36 @@ class MeterApp(App[str]):
             self.view = replace(self.view, compare=to)
             self._remember("compare", str(int(to)))
 
+    def action_accounts(self) -> None:
+        """Pick the account to show, where there are several."""
+        from claude_meter_tui.dashboard.accounts import AccountsScreen
+
+        if self.view is None or len(self.view.accounts) < 2:
+            self._flash("There is one account.")
+            return
+        screen = AccountsScreen(classes=self._glyph_class() or None)
+        screen.set_reactive(AccountsScreen.view, self.view)
+        self.push_screen(screen, self._show_account)
+
+    def _show_account(self, number: int | None) -> None:
+        if number is None or number == self._seats.at or self.view is None:
+            return
+        self._seats.at = number
+        self._history_of = None
+        account_id = self._seats.poller.account_id
+        if account_id is not None:
+            self._remember("account", str(account_id))
+        self.view = replace(
+            self.view, state=self._seats.poller.state, account=number, selected=None, points=(), beside=None
+        )
+        self._start_local()
+
+    def action_all_accounts(self) -> None:
+        """Show or hide all accounts as rows on the main screen; remembered."""
+        if self.view is not None:
+            self.view = replace(self.view, all_accounts=not self.view.all_accounts)
+            self._remember("all_accounts", str(int(self.view.all_accounts)))
+
     def action_help(self) -> None:
         """Open the help."""
         from claude_meter_tui.dashboard.help_screen import HelpScreen
@@ -327,14 +369,14 @@ class MeterApp(App[str]):
 
     async def _read(self) -> None:
         try:
-            await self._poller.ask(by_key=True)
+            await self._seats.poller.ask(by_key=True)
         except MeterError as error:
             self._flash(error.sentence)
 
     def action_pause(self) -> None:
         """Pause or resume asking."""
-        self._poller.pause()
-        self._flash("Paused: nothing is asked until p." if self._poller.state.paused else "Asking again.")
+        self._seats.poller.pause()
+        self._flash("Paused: nothing is asked until p." if self._seats.poller.state.paused else "Asking again.")
 
     def action_next_theme(self) -> None:
         """The next of the themes, remembered."""
@@ -386,6 +428,8 @@ class MeterApp(App[str]):
         yield SystemCommand("Used or left", "Show what is used or what is left", self.action_used_or_left)
         yield SystemCommand("Compare", "The local token sum beside the server's window", self.action_compare)
         yield SystemCommand("History", "Chart one span or four", self.action_history)
+        yield SystemCommand("Accounts", "Pick the account to show", self.action_accounts)
+        yield SystemCommand("All accounts", "All accounts as rows on the main screen", self.action_all_accounts)
         yield SystemCommand("Pause", "Pause or resume asking", self.action_pause)
         for known in THEMES:
             yield SystemCommand(f"Theme: {known.name}", "Colours", lambda name=known.name: self._choose_theme(name))

@@ -35,6 +35,7 @@ _KEYS = (
     ("c", "the local token sum beside the server's window"),
     ("h", "history over this span or four spans"),
     ("%", "used or left"),
+    ("a / A", "pick an account / all of them as rows"),
     ("r", "read now, if asking is allowed; else it says when"),
     ("p", "pause or resume asking"),
     ("t", "dark, light, contrast, colorblind, terminal"),

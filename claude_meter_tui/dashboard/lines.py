@@ -234,7 +234,15 @@ _DETAIL_KEYS = (
     *_KEYS[3:7],
 )
 _COMPARE_KEYS = (("c", "windows", "app.compare"), ("j/k", "window", "app.select(1)"), *_KEYS[4:7])
-_KEYS_OF = {"main": _KEYS, "detail": _DETAIL_KEYS, "compare": _COMPARE_KEYS}
+_ACCOUNTS_KEYS = (
+    ("esc", "back", "screen.leave"),
+    ("j/k", "account", "screen.move(1)"),
+    ("⏎", "show", "screen.pick"),
+    *_KEYS[5:6],
+)
+_KEYS_OF = {"main": _KEYS, "detail": _DETAIL_KEYS, "compare": _COMPARE_KEYS, "accounts": _ACCOUNTS_KEYS}
+# Only where there are several.
+_SEVERAL_KEYS = (("a", "account", "app.accounts"),)
 
 
 class KeyBar(Picture):
@@ -248,7 +256,9 @@ class KeyBar(Picture):
         """The flash, or as many keys as fit."""
         if view.flash:
             return (((f" {view.flash}", "bold $warning"),),)
-        keys = _SETUP_KEYS if view.phase is Phase.SETUP else _KEYS_OF[self.kind]
+        keys = _SETUP_KEYS if view.phase is Phase.SETUP and self.kind == "main" else _KEYS_OF[self.kind]
+        if len(view.accounts) > 1 and self.kind == "main":
+            keys = (*keys[:3], *_SEVERAL_KEYS, *keys[3:])
         shown: list[tuple[str, str]] = []
         used = 0
         for sign, label, action in keys:

@@ -8,6 +8,7 @@ from textual.containers import Container, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from claude_meter_tui.dashboard.accounts import AccountStrip
 from claude_meter_tui.dashboard.chart import HistoryChart
 from claude_meter_tui.dashboard.compare_panel import ComparePanel
 from claude_meter_tui.dashboard.lines import Header, KeyBar, NextStop, Notice, TinyStatus, notice_words
@@ -30,6 +31,7 @@ class MainScreen(Screen[None]):
         """Every part, bound to this screen's view."""
         yield Header().data_bind(MainScreen.view)
         yield Notice().data_bind(MainScreen.view)
+        yield AccountStrip().data_bind(MainScreen.view)
         next_stop = NextStop().data_bind(MainScreen.view)
         next_stop.border_title = "next stop"
         yield next_stop
@@ -52,6 +54,8 @@ class MainScreen(Screen[None]):
             self.set_class(view.phase is Phase.SETUP, "-setup")
             self.set_class(not view.windows, "-empty")
             self.set_class(view.compare, "-compare")
+            self.set_class(len(view.accounts) > 1, "-several")
+            self.set_class(view.all_accounts, "-all-accounts")
             notice = any(notice_words(view))
             self.set_class(notice, "-notice")
             # On a tiny screen the windows go first: the notice takes a line only if one is left.

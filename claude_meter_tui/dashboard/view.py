@@ -21,7 +21,8 @@ class View:
 
     `now` is the local clock's; `true_now` is what resets count from. `points` is the history of the selected window
     over the chart's span, `spans` how many window lengths that is. `compare` is whether the local side is to be seen
-    beside the windows, `beside` what it says of the selected window, once it is known.
+    beside the windows, `beside` what it says of the selected window, once it is known. `accounts` are the states of all
+    accounts, `account` the number of the one shown, `all_accounts` whether all are wished for as rows.
     """
 
     state: MeterState
@@ -34,6 +35,9 @@ class View:
     spans: int = 1
     compare: bool = False
     beside: Beside | None = None
+    accounts: tuple[MeterState, ...] = ()
+    account: int = 0
+    all_accounts: bool = False
 
     @property
     def true_now(self) -> datetime:
@@ -91,4 +95,7 @@ class View:
         ]
         if self.observed is not None:
             waits.append(standing.age_changes_in((now - self.observed[0]).total_seconds()))
+        if len(self.accounts) > 1:
+            others = (state.reading for state in self.accounts if state.reading is not None)
+            waits += [standing.age_changes_in((now - reading.observed_at).total_seconds()) for reading in others]
         return min(waits, default=60.0)

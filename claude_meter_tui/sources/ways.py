@@ -41,6 +41,13 @@ def asked(settings: Settings, env: Mapping[str, str], store: Store) -> Callable[
     return opened
 
 
+def nobody() -> Source:
+    """For an account without a login here: nothing is asked, what others heard of it is shown."""
+    from claude_meter_tui.sources.nobody import Nobody
+
+    return Nobody()
+
+
 def listened_to(settings: Settings) -> tuple[Listener, ...]:
     """Those that ask nobody, the first folder's first. Imports pydantic: call it off the screen's thread."""
     from claude_meter_tui.sources.claude_cache import ClaudeCache

@@ -1,0 +1,139 @@
+"""All accounts as compact rows: a strip on the main screen, and a screen to pick one from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.binding import Binding
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from claude_meter_tui import standing
+from claude_meter_tui.dashboard.gauge import FLAGS, LEVEL_STYLES
+from claude_meter_tui.dashboard.lines import KeyBar
+from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, Piece, width_of
+from claude_meter_tui.report import short_label
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import ClassVar
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.state import MeterState
+    from claude_meter_tui.windows import Window
+
+_QUIET = "$meter-countdown"
+_MOST_IN_STRIP = 5
+
+
+class AccountStrip(GrowingPicture):
+    """A row for each account, where there are several."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - it grows
+        """The first of them, the one shown marked."""
+        return rows(view, width, view.account)[:_MOST_IN_STRIP] if len(view.accounts) > 1 else ()
+
+
+class AccountList(Picture):
+    """The same to pick from: the cursor instead of the mark."""
+
+    cursor: reactive[int] = reactive(0)
+
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """As many as fit around the cursor."""
+        self.border_title = "accounts"
+        first = max(0, self.cursor - height + 1)
+        return rows(view, width, self.cursor)[first : first + height]
+
+
+def rows(view: View, width: int, marked: int) -> Lines:
+    """One line an account: whose, its windows (the most pressing first), how old they are."""
+    names = [name_of(state, number) for number, state in enumerate(view.accounts)]
+    longest = min(max(map(len, names), default=0), max(12, width // 3))
+    return tuple(
+        _row(state, name, longest, width, state.true_now(view.now), marked=number == marked)
+        for number, (state, name) in enumerate(zip(view.accounts, names, strict=True))
+    )
+
+
+def name_of(state: MeterState, number: int) -> str:
+    """The account's email, else its organization, else its number."""
+    account = state.reading.account if state.reading is not None else None
+    if account is None:
+        return f"account {number + 1}"
+    return account.email or account.organization_uuid or f"account {number + 1}"
+
+
+def _row(state: MeterState, name: str, longest: int, width: int, now: datetime, *, marked: bool) -> Line:
+    shown = name if len(name) <= longest else name[: longest - 1] + "…"
+    line: Line = (("▸ " if marked else "  ", "bold $accent"), (f"{shown:<{longest}}", "bold $accent" if marked else ""))
+    reading = state.reading
+    if reading is None:
+        return (*line, (f"  {state.trouble.sentence if state.trouble else 'no reading yet'}", _QUIET))
+    age = f"  {standing.age((now - reading.observed_at).total_seconds())}"
+    pressing = sorted(
+        (window for window in reading.windows if not standing.is_over(window.resets_at, now)),
+        key=lambda window: standing.rank(window.utilization, window.resets_at, window.is_active, now),
+        reverse=True,
+    )
+    for window in pressing:
+        more = _figure(window, now)
+        variants = (
+            (more, more[:-1]) if window is pressing[0] else (more,)
+        )  # at least the next stop, if without its time
+        fits = next((each for each in variants if width_of((*line, *each, (age, ""))) <= width), None)
+        if fits is None:
+            break
+        line = (*line, *fits)
+    room = width - width_of(line) - len(age)
+    return (*line, (" " * max(0, room), ""), (age, _QUIET))
+
+
+def _figure(window: Window, now: datetime) -> tuple[Piece, ...]:
+    level = standing.level(window.utilization, window.severity)
+    figure = standing.percent(window.utilization).replace(" ", "") + FLAGS[level]
+    left = ""
+    if window.resets_at is not None:
+        left = " " + standing.countdown((window.resets_at - now).total_seconds()).replace(" ", "")
+    return ((f"  {short_label(window.label)} ", ""), (figure, LEVEL_STYLES[level]), (left, _QUIET))
+
+
+class AccountsScreen(Screen[int]):
+    """Picks an account; ends with its number."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Next account"),
+        Binding("k,up", "move(-1)", "Previous account"),
+        Binding("enter", "pick", "Show it"),
+        Binding("escape,a", "leave", "Back"),
+    ]
+
+    view: reactive[View | None] = reactive(None, repaint=False)
+
+    def compose(self) -> ComposeResult:
+        """The list and the keys."""
+        yield AccountList().data_bind(AccountsScreen.view)
+        yield KeyBar("accounts").data_bind(AccountsScreen.view)
+
+    def on_mount(self) -> None:
+        """The cursor begins at the one shown."""
+        if self.view is not None:
+            self.query_one(AccountList).cursor = self.view.account
+
+    def action_move(self, step: int) -> None:
+        """Move the cursor, stopping at the ends."""
+        last = len(self.view.accounts) - 1 if self.view is not None else 0
+        found = self.query_one(AccountList)
+        found.cursor = max(0, min(last, found.cursor + step))
+        found.refresh()
+
+    def action_pick(self) -> None:
+        """End with the one under the cursor."""
+        self.dismiss(self.query_one(AccountList).cursor)
+
+    def action_leave(self) -> None:
+        """End without a choice."""
+        self.dismiss(None)
