@@ -54,7 +54,7 @@ PICTURES = (
     Picture("compare-narrow", (70, 24), ("c",)),
     Picture("history", (100, 26), ("home", "h"), theme="colorblind"),
     Picture("waiting", (100, 24), scenario="rate-limited", late=timedelta(minutes=21)),
-    Picture("setup", (80, 20), logged_in=False),
+    Picture("setup", (84, 24), logged_in=False),
     Picture("help", (100, 28), ("question_mark",), theme="contrast"),
     Picture("light", (100, 24), theme="light"),
 )
@@ -77,7 +77,7 @@ async def svg_of(picture: Picture, home: Path) -> str:
                 ways.asked(ways.chosen(configured, store), env, store),
                 clock,
                 configured.cadence,
-                open_listeners=lambda: ways.listened_to(configured),
+                open_listeners=lambda: ways.listened_to(configured, env),
             )
             if picture.logged_in:
                 seed_history(store, clock.now() - timedelta(minutes=14), shape="limits")

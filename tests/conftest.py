@@ -127,7 +127,7 @@ class Bench:
             lambda: source,
             self.clock,
             self.settings.cadence,
-            open_listeners=lambda: ways.listened_to(self.settings),
+            open_listeners=lambda: ways.listened_to(self.settings, os.environ),
             publish=self.published.append,
         )
         self.stores = [*getattr(self, "stores", []), store]

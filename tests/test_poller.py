@@ -168,7 +168,7 @@ async def test_without_a_login_it_is_setup_and_a_login_is_noticed(bench: Bench, 
     assert phase(bench) is Phase.SETUP and bench.asked == 0
     assert {place.place for place in bench.poller.state.looked} == {
         *("CLAUDE_CODE_OAUTH_TOKEN", "~/claude/.credentials.json"),
-        *("Claude Code's cache (.claude.json)", "Claude Code's status line"),
+        *("Claude Code's cache (.claude.json)", "Claude Code's status line", "Browsers", "Browser extension"),
     }
     with pytest.raises(NotLoggedInError):
         await bench.poller.ask(by_key=True)

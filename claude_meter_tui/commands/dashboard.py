@@ -139,7 +139,7 @@ def _seats(configured: Settings, env: Mapping[str, str], store: Store, clock: Cl
             ways.asked(profile, env, store),
             clock,
             profile.cadence,
-            open_listeners=partial(ways.listened_to, profile),
+            open_listeners=partial(ways.listened_to, profile, env),
             note=note,
             # One profile alone has its note; a look into a file of megabytes would hold up the first paint.
             account_id=_named_in(profile, store) if len(profiles) > 1 else None,

@@ -11,7 +11,7 @@ from claude_meter_tui import __version__, paths, report, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
 from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources import browser_cookies, ways
+from claude_meter_tui.sources import ways
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.standing import age, source_words
 from claude_meter_tui.store import Store
@@ -85,12 +85,10 @@ def _asks(configured: Settings) -> str:
 
 
 def _places(source: Source, configured: Settings, env: Mapping[str, str]) -> list[Finding]:
-    """Every source there is: the one that asks first, then those that ask nobody, then those that could be asked."""
+    """Every source there is: the one that asks first, then those that ask nobody, then those not in use."""
     now = SystemClock().now()
     places = [*source.looked()]
-    places += [place for listener in ways.listened_to(configured) for place in listener.looked(now)]
-    if source.name != "browser":
-        places += browser_cookies.glance(env)
+    places += [place for listener in ways.listened_to(configured, env) for place in listener.looked(now)]
     return [_place(place) for place in places]
 
 

@@ -253,7 +253,7 @@ def _may_have_session(profile: Profile) -> bool:
     host, table = ("host", "moz_cookies") if profile.cookies.endswith(".sqlite") else ("host_key", "cookies")
     query = f"SELECT 1 FROM {table} WHERE name = ? AND {host} IN (?, ?)"  # noqa: S608 - two constants
     try:
-        with closing(sqlite3.connect(f"{Path(profile.cookies).as_uri()}?mode=ro", uri=True, timeout=0.5)) as database:
+        with closing(sqlite3.connect(f"{Path(profile.cookies).as_uri()}?mode=ro", uri=True, timeout=0)) as database:
             return database.execute(query, (SESSION, *HOSTS)).fetchone() is not None
     except sqlite3.Error:
         return True  # locked, as a running Firefox keeps it: browser_cookie3 knows how to read it all the same

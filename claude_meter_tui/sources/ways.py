@@ -48,9 +48,10 @@ def nobody() -> Source:
     return Nobody()
 
 
-def listened_to(settings: Settings) -> tuple[Listener, ...]:
+def listened_to(settings: Settings, env: Mapping[str, str]) -> tuple[Listener, ...]:
     """Those that ask nobody, the first folder's first. Imports pydantic: call it off the screen's thread."""
     from claude_meter_tui.sources.claude_cache import ClaudeCache
+    from claude_meter_tui.sources.offered import Offered
 
     tells_login = settings.token is None and settings.source != "browser"
     pairs = zip(settings.claude_config_files, settings.credential_dirs, strict=False)
@@ -59,4 +60,6 @@ def listened_to(settings: Settings) -> tuple[Listener, ...]:
         from claude_meter_tui.sources.bridge import Bridge
 
         listeners.append(Bridge(lambda: datetime.now(UTC), settings.bridge_port))
+    if not settings.demo:
+        listeners.append(Offered(settings, env))
     return tuple(listeners)
