@@ -19,7 +19,7 @@ from claude_meter_tui import settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.commands.dashboard import _seats
 from claude_meter_tui.dashboard.app import MeterApp
-from claude_meter_tui.demo.server import DemoServer
+from claude_meter_tui.demo.server import DemoServer, Reply
 from claude_meter_tui.errors import BadUsageError
 from claude_meter_tui.payload import read_usage
 from claude_meter_tui.settings import Settings
@@ -212,3 +212,40 @@ def test_two_logins_in_a_real_pane(scratch_home: Path, open_pane: Callable[..., 
         pane.wait(lambda shown: "claude-meter · two@example.com" in shown and "● live" in shown)
         pane.type("q")
         pane.wait(lambda shown: "left with 0" in shown)
+
+
+async def test_the_organizations_of_a_browsers_session_are_accounts_of_their_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from test_browser import session
+
+    from claude_meter_tui.sources import browser_cookies
+
+    monkeypatch.setattr(browser_cookies, "sessions", lambda _env: ([session()], []))
+    organizations = payload("organizations.json")
+    assert isinstance(organizations, list)
+    bench.server.replies["/api/organizations"] = Reply.json(organizations)
+    for number, each in enumerate(organizations[:2]):
+        body = {"five_hour": {"utilization": 10 + number, "resets_at": None}, "extra_usage": {"is_enabled": False}}
+        bench.server.replies[f"/api/organizations/{each['uuid']}/usage"] = Reply.json(body)
+    env = {**os.environ, "CLAUDE_METER_WEB_URL": bench.server.url}
+    bench.settings = settings.load(env, source="browser")
+    (first,) = _seats(bench.settings, env, bench.store, bench.clock, None)
+    await first.poller.beat()
+    assert first.poller.state.reading is not None
+    bench.clock.advance(minutes=31)
+    seats = _seats(bench.settings, env, bench.store, bench.clock, None)
+    for seat in seats:
+        await seat.poller.beat()
+    states = [seat.poller.state for seat in seats]
+    figures = {
+        state.reading.account.organization_uuid: state.reading.windows[0].utilization
+        for state in states
+        if state.reading is not None
+    }
+    assert figures == {organizations[0]["uuid"]: 10.0, organizations[1]["uuid"]: 11.0}
+    async with app_of(bench).run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await settle(pilot, lambda: "accounts" in text(pilot))
+        assert "demo@example.com …0001" in text(pilot) and "demo@example.com …0002" in text(pilot)

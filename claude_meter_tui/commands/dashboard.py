@@ -123,7 +123,7 @@ _HEARD_OF = timedelta(days=7)
 
 
 def _seats(configured: Settings, env: Mapping[str, str], store: Store, clock: Clock, wanted: str | None) -> list[Seat]:
-    """Every account: one of each of Claude Code's folders, then those only heard of; the one wanted comes first.
+    """Every account, the one wanted first: Claude Code's folders or a browser session's organizations, those heard of.
 
     Raises:
         BadUsageError: `wanted` names no account, or several.
@@ -132,7 +132,19 @@ def _seats(configured: Settings, env: Mapping[str, str], store: Store, clock: Cl
 
     profiles = configured.profiles()
     seats: list[Seat] = []
-    for profile in profiles:
+    for uuid in uuids if len(uuids := ways.organizations(configured, store)) > 1 else ():
+        found = store.accounts_named(uuid)
+        poller = Poller(
+            store,
+            ways.asked(configured, env, store, uuid),
+            clock,
+            configured.cadence,
+            open_listeners=partial(ways.listened_to, configured, env),
+            note=f"account {uuid}",
+            account_id=found[0] if found else None,
+        )
+        seats.append(Seat(poller, partial(_local_side, store, configured)))
+    for profile in profiles if not seats else ():
         note = "account" if len(profiles) == 1 else f"account {profile.credential_dirs[0]}"
         poller = Poller(
             store,
@@ -148,7 +160,7 @@ def _seats(configured: Settings, env: Mapping[str, str], store: Store, clock: Cl
         seats.append(Seat(poller, partial(_local_side, store, profile)))
     chosen = chosen_account(store, wanted)
     # Where one profile was never read, its poller shows what there is.
-    if not configured.demo and (len(profiles) > 1 or seats[0].poller.account_id is not None):
+    if not configured.demo and (len(seats) > 1 or seats[0].poller.account_id is not None):
         seats += _heard_of(configured, store, clock, {seat.poller.account_id for seat in seats}, chosen)
     seats.sort(key=lambda seat: seat.poller.account_id is None or seat.poller.account_id != chosen)
     return seats

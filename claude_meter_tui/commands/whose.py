@@ -20,7 +20,9 @@ def chosen_account(store: Store, wanted: str | None) -> int | None:
     found = store.accounts_named(wanted)
     if len(found) == 1:
         return found[0]
-    known = [account["email"] or account["organization_uuid"] or "" for _, account, _ in store.accounts()]
-    names = ", ".join(dict.fromkeys(name for name in known if name)) or "none yet"
+    known = [(account["email"], account["organization_uuid"]) for _, account, _ in store.accounts()]
+    emails = [email for email, _ in known]
+    shown = [email if email and emails.count(email) == 1 else uuid or email or "" for email, uuid in known]
+    names = ", ".join(name for name in shown if name) or "none yet"
     reason = "means several accounts" if found else "is no account with readings"
     raise BadUsageError(f"{wanted!r} {reason}.", f"Known: {names}.")

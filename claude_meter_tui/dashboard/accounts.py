@@ -52,6 +52,10 @@ class AccountList(Picture):
 def rows(view: View, width: int, marked: int) -> Lines:
     """One line an account: whose, its windows (the most pressing first), how old they are."""
     names = [name_of(state, number) for number, state in enumerate(view.accounts)]
+    names = [
+        f"{name} {_organization(state)}" if names.count(name) > 1 else name
+        for name, state in zip(names, view.accounts, strict=True)
+    ]
     longest = min(max(map(len, names), default=0), max(12, width // 3))
     return tuple(
         _row(state, name, longest, width, state.true_now(view.now), marked=number == marked)
@@ -65,6 +69,12 @@ def name_of(state: MeterState, number: int) -> str:
     if account is None:
         return f"account {number + 1}"
     return account.email or account.organization_uuid or f"account {number + 1}"
+
+
+def _organization(state: MeterState) -> str:
+    """The end of its uuid: one person's accounts differ by it."""
+    uuid = state.reading.account.organization_uuid if state.reading is not None else None
+    return f"…{uuid[-4:]}" if uuid else ""
 
 
 def _row(state: MeterState, name: str, longest: int, width: int, now: datetime, *, marked: bool) -> Line:

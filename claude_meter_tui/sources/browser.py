@@ -45,7 +45,8 @@ class BrowserSource:
         env: where browsers are looked for.
         remembered: the profile whose session worked last, as `Profile.shown`, or None.
         remember: told when another one works.
-        organization: the organization's uuid to ask for; None: the one the browser was in last.
+        organization: the organization's uuid to ask for, and no other; None: the one the browser was in last.
+        noticed: told the uuids of every organization that has usage, when they are learned.
         transport, deadline: for tests.
     """
 
@@ -59,12 +60,13 @@ class BrowserSource:
         remembered: str | None = None,
         remember: Callable[[str], None] = lambda _: None,
         organization: str | None = None,
+        noticed: Callable[[list[str]], None] = lambda _: None,
         transport: httpx.AsyncBaseTransport | None = None,
         deadline: float = http.DEADLINE,
     ) -> None:
         self._base, self._env = settings.web_url, env
         self._remembered, self._remember = remembered, remember
-        self._wanted = organization
+        self._wanted, self._noticed = organization, noticed
         self._transport, self._deadline = transport, deadline
         self._sessions: list[Session] | None = None
         self._failed: list[tuple[browser_cookies.Profile, str]] = []
@@ -75,7 +77,7 @@ class BrowserSource:
     @property
     def endpoint(self) -> str:
         """See `Source.endpoint`."""
-        return f"{self._base} browser"
+        return f"{self._base} browser {self._wanted}" if self._wanted else f"{self._base} browser"
 
     def fingerprint(self, now: datetime) -> str:  # noqa: ARG002 - a session does not say when it ends
         """See `Source.fingerprint`. Blocks: a keyring may ask the user."""
@@ -171,8 +173,11 @@ class BrowserSource:
             body = http.json_of(await self._get(session, "/api/organizations", now))
             known = [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
             self._organizations[fingerprint] = known
+            self._noticed([str(each["uuid"]) for each in known if _has_plan(each) and clean_text(each.get("uuid"))])
         organization = chosen(known, self._wanted or session.organization)
         uuid = clean_text(organization.get("uuid")) if organization else None
+        if self._wanted and uuid != self._wanted:
+            raise UnauthorizedError(f"The session in {session.profile.shown} is in that organization no more.", _LOG_IN)
         if organization is None or uuid is None or not uuid.replace("-", "").isalnum():
             raise UnauthorizedError(f"The session in {session.profile.shown} has no organization.", _LOG_IN)
         response = await self._get(session, f"/api/organizations/{uuid}/usage", now)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CHOSEN_NOTE = "source"
 """The note that keeps which source the user chose."""
 _BROWSER_NOTE = "browser"
+_ORGANIZATIONS_NOTE = "organizations"
 
 
 def chosen(settings: Settings, store: Store) -> Settings:
@@ -23,7 +24,15 @@ def chosen(settings: Settings, store: Store) -> Settings:
     return replace(settings, source=settings.source or store.note(CHOSEN_NOTE) or "oauth")
 
 
-def asked(settings: Settings, env: Mapping[str, str], store: Store) -> Callable[[], Source]:
+def organizations(settings: Settings, store: Store) -> list[str]:
+    """The organizations a browser's session was last seen to be in; empty for another source."""
+    noted = store.note(_ORGANIZATIONS_NOTE) if settings.source == "browser" else None
+    return noted.split() if noted else []
+
+
+def asked(
+    settings: Settings, env: Mapping[str, str], store: Store, organization: str | None = None
+) -> Callable[[], Source]:
     """Makes the source that asks a server. What it gives imports httpx: call that off the screen's thread."""
     remembered = store.note(_BROWSER_NOTE)
 
@@ -32,7 +41,12 @@ def asked(settings: Settings, env: Mapping[str, str], store: Store) -> Callable[
             from claude_meter_tui.sources.browser import BrowserSource
 
             return BrowserSource(
-                settings, env, remembered=remembered, remember=lambda shown: store.put_note(_BROWSER_NOTE, shown)
+                settings,
+                env,
+                remembered=remembered,
+                remember=lambda shown: store.put_note(_BROWSER_NOTE, shown),
+                organization=organization,
+                noticed=lambda uuids: store.put_note(_ORGANIZATIONS_NOTE, " ".join(uuids)),
             )
         from claude_meter_tui.sources.oauth import OAuthSource
 
