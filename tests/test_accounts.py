@@ -116,6 +116,17 @@ def test_status_compare_and_history_of_one_account(bench: Bench) -> None:
     assert wrong.returncode == 2 and "is no account with readings. Known: " in wrong.stderr
 
 
+def test_compare_uses_the_transcripts_of_the_account_s_own_folder(bench: Bench, two: Settings) -> None:
+    for name in ("home", "work"):
+        account = Account(email=f"{name}@example.com", organization_uuid=f"org-{name}")
+        bench.store.save(heard(account=account).document())
+    folders = ",".join(map(str, two.credential_dirs))
+    for name, output in (("home", 111), ("work", 222)):
+        arguments = ("compare", "--json", "--at", NOON.isoformat(), "--account", name)
+        answer = json.loads(run_script(*arguments, env={"CLAUDE_CONFIG_DIR": folders}).stdout)
+        assert answer["windows"][1]["local"]["output_tokens"] == output
+
+
 # --- on the screen -------------------------------------------------------------------------------------------------
 
 

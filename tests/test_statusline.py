@@ -7,6 +7,7 @@ import os
 import shlex
 import sqlite3
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,6 +196,19 @@ def test_a_store_that_cannot_be_used_costs_only_the_keeping(trouble: str, scratc
     assert "5h 42%" in pipe(said())
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["nothing stored", "a store"])
+def test_a_full_disk_costs_only_the_keeping(stored: bool) -> None:
+    if stored:
+        pipe(said(30.0))
+    command_line = f"ulimit -f 0; exec {shlex.quote(str(SCRIPT))} statusline"  # no file can grow: as on a full disk
+    done = subprocess.run(
+        ["sh", "-c", command_line], input=json.dumps(said(50.0)), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "5h 50%" in done.stdout and "Traceback" not in done.stderr
+    if stored:
+        assert known().windows[0].utilization == 30.0
+
+
 def test_another_command_gets_the_same_input_and_is_printed_first(scratch_home: Path) -> None:
     given = said()
     lines = pipe(given, "--then", "tee seen.json | wc -c; echo theirs; exit 3", env={"PWD": str(scratch_home)})
@@ -295,8 +309,6 @@ def test_the_command_shows_the_change_makes_a_backup_and_what_it_installs_runs(s
     assert len(backups) == 1 and backups[0].read_text() == before
     command_line = json.loads(file.read_text())["statusLine"]["command"]
     assert str(SCRIPT) in command_line
-    import subprocess
-
     shown = subprocess.run(
         command_line, shell=True, input=json.dumps(said()), text=True, capture_output=True, check=True
     )

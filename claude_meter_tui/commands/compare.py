@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from claude_meter_tui import attribution, paths, report, standing
 from claude_meter_tui.commands.local import with_ledger
 from claude_meter_tui.commands.times import given_time
-from claude_meter_tui.commands.whose import chosen_account
+from claude_meter_tui.commands.whose import chosen_account, profile_of
 from claude_meter_tui.errors import NothingStoredError
 from claude_meter_tui.store import Store
 from claude_meter_tui.windows import Reading
@@ -32,7 +32,7 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str |
     reading, now, readings = _stored(env, given, account)
     earliest = datetime(2024, 1, 1, tzinfo=UTC)  # before there was a Claude Code
     cuts = attribution.cuts(reading.windows, now, earliest)
-    pieces, _ = with_ledger(env, lambda ledger: ledger.pieces(cuts))
+    pieces, _ = with_ledger(profile_of(env, reading.account), lambda ledger: ledger.pieces(cuts))
     shares = {window.key: attribution.share_of(window, pieces, now) for window in reading.windows}
     if as_json:
         windows = [_as_dict(window, shares[window.key], reading, readings) for window in reading.windows]

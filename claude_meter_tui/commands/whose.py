@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
+from claude_meter_tui import paths
 from claude_meter_tui.errors import BadUsageError
+from claude_meter_tui.sources import claude_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_meter_tui.documents import AccountDocument
     from claude_meter_tui.store import Store
+    from claude_meter_tui.windows import Account
+
+
+def profile_of(env: Mapping[str, str], account: Account) -> Mapping[str, str]:
+    """The environment with only that of Claude Code's folders which is logged in to this account, if one of several is.
+
+    Of one person's several organizations the same email is in several folders, so the organization decides where it is
+    known of both.
+    """
+    folders, files = paths.credential_dirs(env), paths.claude_config_files(env)
+    if len(folders) < 2:
+        return env
+    for folder, file in zip(folders, files, strict=True):
+        named = claude_config.account_in(claude_config.content(file))
+        if named is not None and _is(account, named):
+            return {**env, "CLAUDE_CONFIG_DIR": folder}
+    return env
+
+
+def _is(account: Account, named: AccountDocument) -> bool:
+    if account.organization_uuid and named["organization_uuid"]:
+        return account.organization_uuid == named["organization_uuid"]
+    return account.email is not None and account.email == named["email"]
 
 
 def chosen_account(store: Store, wanted: str | None) -> int | None:
