@@ -76,6 +76,5 @@ def keep(store: Store, reading: Reading) -> bool:
     account_id = store.account_id(account) if known else store.noted_account()
     account_id = store.account_id(account) if account_id is None else account_id
     fresh = store.save(document, account_id)
-    if store.noted_account() is None:
-        store.put_note("account", str(account_id))
+    store.note_first_account(account_id)
     return fresh

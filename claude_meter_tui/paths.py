@@ -81,6 +81,15 @@ def transcript_roots(env: Mapping[str, str]) -> tuple[str, ...]:
     return (os.path.join(home(env), ".config", "claude"), os.path.join(home(env), ".claude"))  # noqa: PTH118
 
 
+def stamp(path: str) -> tuple[int, int] | None:
+    """(mtime in ns, size) of a file, to see whether it was written to; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - pathlib costs 8 ms here
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
 def tilde(path: str, env: Mapping[str, str]) -> str:
     """A path as shown to a person: the home folder as `~`."""
     base = home(env).rstrip("/\\")

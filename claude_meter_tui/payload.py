@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import pendulum
 
 from claude_meter_tui.errors import NotUsageError
+from claude_meter_tui.values import clean_text, number
 from claude_meter_tui.windows import Account, ExtraUsage, Group, Money, Reading, Window
 
 FIVE_HOURS = 5 * 3600
 SEVEN_DAYS = 7 * 86400
 
-_LONGEST_TEXT = 60
 _MOST_DAMAGE_NAMED = 50
 _LARGEST_MINOR = 10**15
 _NOT_WINDOWS = {"extra_usage", "spend", "limits"}
@@ -89,14 +89,6 @@ def read_usage(body: Any, *, observed_at: datetime, source: str, account: Accoun
     )
 
 
-def clean_text(value: Any, longest: int = _LONGEST_TEXT) -> str | None:
-    """A server's text made safe to show and store: printable, one line, bounded. None where nothing is left."""
-    if not isinstance(value, str):
-        return None
-    text = "".join(character for character in value[: longest * 4] if character.isprintable()).strip()
-    return text[:longest] or None
-
-
 def _looks_like_usage(body: dict[Any, Any]) -> bool:
     if any(key in body for key in _NAMED) or any(key in body for key in _NOT_WINDOWS):
         return True
@@ -130,7 +122,7 @@ def _named_windows(body: dict[Any, Any], damage: list[str]) -> dict[str, Window]
             continue
         if value["utilization"] is None:
             continue
-        utilization = _number(value["utilization"])
+        utilization = number(value["utilization"])
         if utilization is None:
             damage.append(f"{key}.utilization")
             continue
@@ -183,7 +175,7 @@ def _limit(entry: Any, where: str, damage: list[str]) -> Window | None:
         damage.append(where)
         return None
     kind = clean_text(entry.get("kind"))
-    utilization = _number(entry.get("percent"))
+    utilization = number(entry.get("percent"))
     if kind is None or utilization is None:
         damage.append(where)
         return None
@@ -280,6 +272,18 @@ def _spend_money(value: Any, where: str, damage: list[str]) -> Money | None:
     return None
 
 
+def with_overage(usage: dict[str, Any], overage: Any) -> dict[str, Any]:
+    """A usage body with claude.ai's `overage_spend_limit` as its `extra_usage`, where it says nothing of its own."""
+    if not isinstance(overage, dict) or not lacks_money(usage):
+        return usage
+    return {**usage, "extra_usage": {**overage, "monthly_limit": overage.get("monthly_credit_limit")}}
+
+
+def lacks_money(usage: dict[str, Any]) -> bool:
+    """Whether a usage body says nothing of what is spent beyond the plan."""
+    return usage.get("spend") is None and usage.get("extra_usage") is None
+
+
 def _older_extra_usage(older: Any, damage: list[str]) -> ExtraUsage | None:
     if older is None:
         return None
@@ -332,39 +336,32 @@ def _exponent(value: Any) -> int | None:
 # --- numbers and times ---------------------------------------------------------------------------------------------
 
 
-def _number(value: Any) -> float | None:
-    """A percentage as sent. Not a numeral in a string, a bool, NaN, or below zero: none of these is a reading."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
 def _optional_number(value: Any, where: str, damage: list[str]) -> float | None:
     if value is None:
         return None
-    number = _number(value)
-    if number is None:
+    found = number(value)
+    if found is None:
         damage.append(where)
-    return number
+    return found
 
 
 def _time(value: Any, where: str, damage: list[str]) -> datetime | None:
-    """ISO-8601 with offset → aware UTC; None stays None; anything else is damage and None."""
-    if value is None:
+    """None stays None; what is no time is damage and None."""
+    found = time_of(value)
+    if found is None and value is not None:
+        damage.append(where)
+    return found
+
+
+def time_of(value: Any) -> datetime | None:
+    """ISO-8601 with offset → aware UTC; None for anything else."""
+    if not isinstance(value, str) or not 10 < len(value) <= 40:
         return None
-    if isinstance(value, str) and 10 < len(value) <= 40:
-        try:
-            parsed = pendulum.parse(value, strict=True)
-            if isinstance(parsed, pendulum.DateTime):
-                return _plain_utc(parsed)
-        except (ValueError, OverflowError):
-            pass
-    damage.append(where)
-    return None
+    try:
+        parsed = pendulum.parse(value, strict=True)
+        return _plain_utc(parsed) if isinstance(parsed, pendulum.DateTime) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _plain_utc(moment: pendulum.DateTime) -> datetime:

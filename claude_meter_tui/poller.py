@@ -374,6 +374,16 @@ class Poller:
         return self._source
 
     @property
+    def pinned(self) -> bool:
+        """Whether it shows one account for good, whose login is not here."""
+        return self._note is None
+
+    @property
+    def organization(self) -> str | None:
+        """The uuid of the organization shown; None where it is not known."""
+        return None if self.state.reading is None else self.state.reading.account.organization_uuid
+
+    @property
     def account_id(self) -> int | None:
         """The store's row of the account shown; None where it is not known yet."""
         return self._account_id

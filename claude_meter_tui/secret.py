@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 
+def fingerprint(*texts: str) -> str:
+    """A keyed one-way hash of secrets: says only whether they are still the same."""
+    import hashlib  # not for `status`, which never needs one
+
+    return hashlib.blake2b("\n".join(texts).encode(), key=b"claude-meter-tui", digest_size=8).hexdigest()
+
+
 class Secret:
     """Holds a secret text; only `reveal` gives it."""
 

@@ -361,11 +361,16 @@ class Store:
         noted = self.note(name)
         return None if noted is None else int(noted)
 
+    def note_first_account(self, account_id: int) -> None:
+        """Note this account as the one shown, where none is noted yet."""
+        self._db.execute("INSERT OR IGNORE INTO notes VALUES ('account', ?)", (str(account_id),))
+
     def accounts(self) -> list[tuple[int, AccountDocument, datetime]]:
         """(row, account, when it was observed last) of every account with readings, the newest first."""
         rows = self._db.execute(
-            "SELECT a.id, a.email, a.organization_uuid, a.plan, MAX(r.observed_at) FROM accounts a"
-            " JOIN readings r ON r.account_id = a.id GROUP BY a.id ORDER BY 5 DESC"
+            "SELECT id, email, organization_uuid, plan,"
+            " (SELECT MAX(observed_at) FROM readings WHERE account_id = a.id) AS last FROM accounts a"
+            " WHERE last IS NOT NULL ORDER BY last DESC"
         )
         return [
             (row[0], {"email": row[1], "organization_uuid": row[2], "plan": row[3]}, moment_of(row[4])) for row in rows

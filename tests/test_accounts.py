@@ -17,7 +17,7 @@ from test_transcripts import row, tree_of
 
 from claude_meter_tui import settings
 from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.commands.dashboard import _seats
+from claude_meter_tui.commands.seating import Seating
 from claude_meter_tui.dashboard.app import MeterApp
 from claude_meter_tui.demo.server import DemoServer, Reply
 from claude_meter_tui.errors import BadUsageError
@@ -54,7 +54,7 @@ def two(bench: Bench, scratch_home: Path) -> Settings:
 
 
 async def test_each_folder_is_an_account_with_its_own_login_gate_and_history(bench: Bench, two: Settings) -> None:
-    seats = _seats(two, os.environ, bench.store, bench.clock, None)
+    seats = Seating(two, os.environ, bench.store, bench.clock).first(None)
     bench.server.replies["/api/oauth/profile"] = bench.server.answer("/none", {})
     for seat in seats:
         await seat.poller.beat()
@@ -74,7 +74,7 @@ async def test_each_folder_is_an_account_with_its_own_login_gate_and_history(ben
 async def test_a_profile_that_was_never_read_shows_nothing_of_another(bench: Bench, two: Settings) -> None:
     bench.store.save(heard(account=Account(email="third@example.com")).document())
     bench.store.put_note("account", "1")
-    seats = _seats(two, os.environ, bench.store, bench.clock, None)
+    seats = Seating(two, os.environ, bench.store, bench.clock).first(None)
     readings = [seat.poller.state.reading for seat in seats]
     # The account that was heard of comes first, since it was shown last; the two folders know nothing yet.
     assert readings[0] is not None and readings[0].account.email == "third@example.com" and readings[1:] == [None, None]
@@ -86,7 +86,7 @@ def test_the_account_wanted_comes_first_and_a_wrong_name_is_a_sentence(bench: Be
     bench.store.put_note("account", "2")
 
     def first(wanted: str | None) -> str | None:
-        reading = _seats(bench.settings, os.environ, bench.store, bench.clock, wanted)[0].poller.state.reading
+        reading = Seating(bench.settings, os.environ, bench.store, bench.clock).first(wanted)[0].poller.state.reading
         return reading.account.email if reading is not None else None
 
     assert [first(wanted) for wanted in (None, "work", "ORG-WORK", "wife@example.com")] == [
@@ -131,13 +131,15 @@ def test_compare_uses_the_transcripts_of_the_account_s_own_folder(bench: Bench, 
 
 
 def app_of(bench: Bench, **more: object) -> MeterApp:
-    first, *others = _seats(bench.settings, os.environ, bench.store, bench.clock, None)
+    seating = Seating(bench.settings, os.environ, bench.store, bench.clock)
+    first, *others = seating.first(None)
     remembered: dict[str, str] = {}
     app = MeterApp(
         first.poller,
         bench.clock,
         open_local=first.open_local,
         others=others,
+        renewed=seating.renewed,
         remember=remembered.__setitem__,
         **more,  # type: ignore[arg-type]
     )
@@ -165,6 +167,32 @@ async def test_another_account_is_picked_and_shown_whole(bench: Bench) -> None:
         assert "Max 5x" in text(pilot)
 
 
+async def test_an_account_heard_of_while_it_runs_is_shown_and_is_one_with_a_later_login(
+    bench: Bench, scratch_home: Path
+) -> None:
+    await bench.poller.beat()
+    app = app_of(bench)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        assert "a account" not in text(pilot)
+        bench.store.save(heard().document())
+        app._seats.renew()
+        await settle(pilot, lambda: "a account" in text(pilot))
+        await pilot.press("a", "j", "enter")
+        await settle(pilot, lambda: "Max 5x" in text(pilot))
+        assert app.view is not None and app.view.account == 1
+        # Claude Code is logged in to that account now: its one seat is the one that asks, and still on the screen.
+        named(scratch_home / "claude", "work@example.com", "org-work")
+        await app._seats._seats[0].poller.beat()
+        app._seats.renew()
+        await settle(pilot, lambda: "This account has no login here" not in text(pilot))
+        assert [state.reading.account.email for state in app._seats.states if state.reading] == [
+            "work@example.com",
+            "demo@example.com",
+        ]
+        assert app.view.account == 0 and "work@example.com" in text(pilot)
+
+
 async def test_with_one_account_the_key_says_so(bench: Bench) -> None:
     await bench.poller.beat()
     async with app_of(bench).run_test(size=(100, 30)) as pilot:
@@ -177,7 +205,7 @@ async def test_with_one_account_the_key_says_so(bench: Bench) -> None:
 async def test_the_comparison_uses_the_profile_s_transcripts(bench: Bench, two: Settings) -> None:
     bench.settings = two
     bench.server.replies["/api/oauth/profile"] = bench.server.answer("/none", {})
-    for seat in _seats(two, os.environ, bench.store, bench.clock, None):
+    for seat in Seating(two, os.environ, bench.store, bench.clock).first(None):
         await seat.poller.beat()
         bench.clock.advance(seconds=1)
     app = app_of(bench, compare=True)
@@ -241,20 +269,24 @@ async def test_the_organizations_of_a_browsers_session_are_accounts_of_their_own
         bench.server.replies[f"/api/organizations/{each['uuid']}/usage"] = Reply.json(body)
     env = {**os.environ, "CLAUDE_METER_WEB_URL": bench.server.url}
     bench.settings = settings.load(env, source="browser")
-    (first,) = _seats(bench.settings, env, bench.store, bench.clock, None)
-    await first.poller.beat()
-    assert first.poller.state.reading is not None
-    bench.clock.advance(minutes=31)
-    seats = _seats(bench.settings, env, bench.store, bench.clock, None)
-    for seat in seats:
-        await seat.poller.beat()
-    states = [seat.poller.state for seat in seats]
-    figures = {
-        state.reading.account.organization_uuid: state.reading.windows[0].utilization
-        for state in states
-        if state.reading is not None
-    }
-    assert figures == {organizations[0]["uuid"]: 10.0, organizations[1]["uuid"]: 11.0}
+    seating = Seating(bench.settings, env, bench.store, bench.clock)
+    seats = seating.first(None)
+    assert len(seats) == 1 and len(seating.renewed(seats)) == 1
+    for later in (seating.renewed, lambda _: Seating(bench.settings, env, bench.store, bench.clock).first(None)):
+        for seat in seats:
+            await seat.poller.beat()
+        seats = later(seats)  # the same session's other organization: while it runs, and at the next start
+        bench.clock.advance(minutes=31)
+        for seat in seats:
+            await seat.poller.beat()
+        states = [seat.poller.state for seat in seats]
+        figures = [
+            (state.reading.account.organization_uuid, state.reading.windows[0].utilization)
+            for state in states
+            if state.reading is not None
+        ]
+        assert sorted(figures) == sorted([(organizations[0]["uuid"], 10.0), (organizations[1]["uuid"], 11.0)])
+        assert seating.renewed(seats) == seats
     async with app_of(bench).run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         await pilot.press("a")

@@ -200,7 +200,7 @@ async def test_it_is_toggled_remembered_and_follows_the_selection(bench: Bench, 
     async with shown(bench, (120, 30), open_local=lambda: LocalSide(bench.store, [str(root)]), compare=True) as pilot:
         await settle(pilot, lambda: "since " in text(pilot))
         assert "gap " in text(pilot)
-        pilot.app._local._follower.stop(10)  # type: ignore[attr-defined]
+        pilot.app._filling._local._follower.stop(10)  # type: ignore[attr-defined]
 
 
 async def test_where_it_has_no_room_it_is_a_screen_of_its_own(bench: Bench, local: LocalSide, root: Path) -> None:
@@ -248,10 +248,10 @@ async def test_a_long_reading_shows_how_far_it_is(bench: Bench, local: LocalSide
         await settle(pilot, lambda: local._following.looked)
         for done, percent in ((2, " 20 %"), (9, " 90 %")):
             local._following = Following(done=done, whole=10)
-            pilot.app._local_changed()  # type: ignore[attr-defined]
+            pilot.app._fill()  # type: ignore[attr-defined]
             await settle(pilot, lambda percent=percent: f"reading transcripts {percent}" in text(pilot))  # type: ignore[misc]
         local._following = Following(looked=True, trouble="The index of transcripts cannot be written (full).")
-        pilot.app._local_changed()  # type: ignore[attr-defined]
+        pilot.app._fill()  # type: ignore[attr-defined]
         await settle(pilot, lambda: "cannot be written" in text(pilot))
 
 

@@ -9,24 +9,18 @@ import sys
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import settings
 from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.commands.whose import chosen_account
+from claude_meter_tui.commands.seating import Seating
 from claude_meter_tui.errors import BadUsageError, MeterError
-from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources import claude_config, ways
+from claude_meter_tui.sources import ways
 from claude_meter_tui.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_meter_tui.beside import LocalSide
-    from claude_meter_tui.clock import Clock
-    from claude_meter_tui.dashboard.seats import Seat
     from claude_meter_tui.settings import Settings
 
 
@@ -97,7 +91,8 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         with suppress(sqlite3.Error):  # a preference is not worth a message
             store.put_note(name, value)
 
-    first, *others = _seats(configured, env, store, clock, account)
+    seating = Seating(configured, env, store, clock)
+    first, *others = seating.first(account)
     noted_left = store.note("show_left") == "1"
     app = MeterApp(
         first.poller,
@@ -107,6 +102,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         ascii_only=configured.ascii,
         open_local=first.open_local,
         others=others,
+        renewed=seating.renewed,
         all_accounts=store.note("all_accounts") == "1",
         compare=store.note("compare") == "1",
         remember=remember,
@@ -116,85 +112,6 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
     if wish == "browser":
         remember(ways.CHOSEN_NOTE, wish)
     return wish
-
-
-# An account that has only been heard of (the extension's, another login's) is shown while its windows can still count.
-_HEARD_OF = timedelta(days=7)
-
-
-def _seats(configured: Settings, env: Mapping[str, str], store: Store, clock: Clock, wanted: str | None) -> list[Seat]:
-    """Every account, the one wanted first: Claude Code's folders or a browser session's organizations, those heard of.
-
-    Raises:
-        BadUsageError: `wanted` names no account, or several.
-    """
-    from claude_meter_tui.dashboard.seats import Seat
-
-    profiles = configured.profiles()
-    seats: list[Seat] = []
-    for uuid in uuids if len(uuids := ways.organizations(configured, store)) > 1 else ():
-        found = store.accounts_named(uuid)
-        poller = Poller(
-            store,
-            ways.asked(configured, env, store, uuid),
-            clock,
-            configured.cadence,
-            open_listeners=partial(ways.listened_to, configured, env),
-            note=f"account {uuid}",
-            account_id=found[0] if found else None,
-        )
-        seats.append(Seat(poller, partial(_local_side, store, configured)))
-    for profile in profiles if not seats else ():
-        note = "account" if len(profiles) == 1 else f"account {profile.credential_dirs[0]}"
-        poller = Poller(
-            store,
-            ways.asked(profile, env, store),
-            clock,
-            profile.cadence,
-            open_listeners=partial(ways.listened_to, profile, env),
-            note=note,
-            # One profile alone has its note; a look into a file of megabytes would hold up the first paint.
-            account_id=_named_in(profile, store) if len(profiles) > 1 else None,
-            demo=profile.demo,
-        )
-        seats.append(Seat(poller, partial(_local_side, store, profile)))
-    chosen = chosen_account(store, wanted)
-    # Where one profile was never read, its poller shows what there is.
-    if not configured.demo and (len(seats) > 1 or seats[0].poller.account_id is not None):
-        seats += _heard_of(configured, store, clock, {seat.poller.account_id for seat in seats}, chosen)
-    seats.sort(key=lambda seat: seat.poller.account_id is None or seat.poller.account_id != chosen)
-    return seats
-
-
-def _named_in(profile: Settings, store: Store) -> int | None:
-    """The account Claude Code's folder says it is logged in to, where that has readings: for the first paint."""
-    if profile.token is not None or profile.source == "browser" or not profile.claude_config_files:
-        return None
-    named = claude_config.account_in(claude_config.content(str(profile.claude_config_files[0])))
-    who = named and (named["organization_uuid"] or named["email"])
-    found = store.accounts_named(who) if who else []
-    return found[0] if len(found) == 1 else None
-
-
-def _heard_of(
-    configured: Settings, store: Store, clock: Clock, known: set[int | None], chosen: int | None
-) -> list[Seat]:
-    from claude_meter_tui.dashboard.seats import Seat
-
-    since = clock.now() - _HEARD_OF
-    return [
-        Seat(Poller(store, ways.nobody, clock, configured.cadence, note=None, account_id=account_id))
-        for account_id, account, observed_at in store.accounts()
-        if account_id not in known
-        and (account_id == chosen or observed_at > since)
-        and (account["email"] or account["organization_uuid"])
-    ]
-
-
-def _local_side(store: Store, configured: Settings) -> LocalSide:
-    from claude_meter_tui.beside import LocalSide
-
-    return LocalSide(store, configured.transcript_roots)
 
 
 def _noted_theme(store: Store) -> str:

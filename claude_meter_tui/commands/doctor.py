@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.sources.source import Looked, Source
 
 
+# Of a place without a reading: nothing to mend.
 _HARMLESS = ("not set", "not there", "holds no usage", "no claude.ai session", "nothing heard yet")
 
 
@@ -62,12 +63,12 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
     try:
         store = Store.open(configured.store_file)
     except MeterError as error:
-        found = [Finding("configuration", "ok", _asks(configured)), *_places(OAuthSource(configured), configured, env)]
+        found = _found(OAuthSource(configured), configured, env)
         return [*found, Finding("store", "problem", error.sentence, error.hint)], error.exit_code
     with store:
         configured = ways.chosen(configured, store)
         source = ways.asked(configured, env, store)()
-        findings = [Finding("configuration", "ok", _asks(configured)), *_places(source, configured, env)]
+        findings = _found(source, configured, env)
         poller = Poller(store, lambda: source, SystemClock(), configured.cadence)
         where = paths.tilde(store.path, env)
         if store.set_aside:
@@ -79,24 +80,18 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
     return findings, code
 
 
-def _asks(configured: Settings) -> str:
+def _found(source: Source, configured: Settings, env: Mapping[str, str]) -> list[Finding]:
+    """What is asked, and every source: the one that asks first, then those that ask nobody, then those not in use."""
     browser = configured.source == "browser"
-    return f"asks {configured.web_url} with a browser's session" if browser else f"asks {configured.api_url}"
-
-
-def _places(source: Source, configured: Settings, env: Mapping[str, str]) -> list[Finding]:
-    """Every source there is: the one that asks first, then those that ask nobody, then those not in use."""
+    asks = f"asks {configured.web_url} with a browser's session" if browser else f"asks {configured.api_url}"
     now = SystemClock().now()
     places = [*source.looked()]
     places += [place for listener in ways.listened_to(configured, env) for place in listener.looked(now)]
-    return [_place(place) for place in places]
+    return [Finding("configuration", "ok", asks), *map(_place, places)]
 
 
 def _place(place: Looked) -> Finding:
-    harmless = (
-        place.found or place.do or place.outcome in ("not set", "not there", "holds no usage", "no claude.ai session")
-    )
-    state = "ok" if place.found else "note" if harmless else "problem"
+    state = "ok" if place.found else "note" if place.do or place.outcome in _HARMLESS else "problem"
     return Finding(place.place, state, place.outcome, f"Run `{place.do}`." if place.do else "")
 
 

@@ -15,8 +15,9 @@ from claude_meter_tui import report, settings, standing
 from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.errors import BadUsageError, NothingStoredError
-from claude_meter_tui.payload import clean_text, name_of
+from claude_meter_tui.payload import name_of
 from claude_meter_tui.store import Store, parse_iso
+from claude_meter_tui.values import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -91,24 +91,21 @@ def run(env: Mapping[str, str], wish: Wish) -> int:
 
 def _keep(env: Mapping[str, str], given: dict[str, Any], now: datetime) -> tuple[ReadingDocument | None, datetime]:
     """Store what is new; gives what is known (without a usable store, what Claude Code just said) and the true now."""
-    said = statusline.reading_of(given, now, _UNKNOWN)
     try:
         with Store.open(paths.store_file(paths.state_dir(env)), patience=_PATIENCE) as store:
             now += store.noted_skew()
             account_id = _whose(store, env)
-            said = statusline.reading_of(given, now, _UNKNOWN)
             known = store.newest(account_id=account_id) if account_id is not None else None
-            if said is not None and _is_news(store, given):
-                fresh = statusline.still_true(said, known)
-                if fresh is not None:
-                    account_id = account_id if account_id is not None else store.account_id(_UNKNOWN)
-                    store.save(fresh, account_id)
-                    if store.noted_account() is None:
-                        store.put_note("account", str(account_id))
-                    known = store.newest(account_id=account_id)
+            said = statusline.reading_of(given, now, _UNKNOWN)
+            fresh = statusline.still_true(said, known) if said is not None and _is_news(store, given) else None
+            if fresh is not None:
+                account_id = account_id if account_id is not None else store.account_id(_UNKNOWN)
+                store.save(fresh, account_id)
+                store.note_first_account(account_id)
+                known = store.newest(account_id=account_id)
             return known or said, now
     except (StoreError, sqlite3.Error, OSError, ValueError, KeyError):
-        return said, now
+        return statusline.reading_of(given, now, _UNKNOWN), now
 
 
 def _is_news(store: Store, given: dict[str, Any]) -> bool:
@@ -129,13 +126,13 @@ def _is_news(store: Store, given: dict[str, Any]) -> bool:
 def _whose(store: Store, env: Mapping[str, str]) -> int | None:
     """The account Claude Code's folder is logged in to, looked up anew when its file has changed; else the last one."""
     path = paths.claude_config_files(env)[0]
-    stamp = claude_config.stamp(path)
+    stamp = paths.stamp(path)
     if stamp is not None:
         name = f"whose {path}"
         noted = (store.note(name) or "").split(" ")
         if noted[:2] == [str(part) for part in stamp]:
             return int(noted[2]) if noted[2] else store.noted_account()
-        account = claude_config.account_in(claude_config.content(path))
+        account = claude_config.login_in(path)
         account_id = None if account is None else store.account_id(account)
         store.put_note(name, f"{stamp[0]} {stamp[1]} {'' if account_id is None else account_id}")
         if account_id is not None:

@@ -25,7 +25,7 @@ def profile_of(env: Mapping[str, str], account: Account) -> Mapping[str, str]:
     if len(folders) < 2:
         return env
     for folder, file in zip(folders, files, strict=True):
-        named = claude_config.account_in(claude_config.content(file))
+        named = claude_config.login_in(file)
         if named is not None and _is(account, named):
             return {**env, "CLAUDE_CONFIG_DIR": folder}
     return env

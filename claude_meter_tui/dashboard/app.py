@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from dataclasses import replace
 from shutil import get_terminal_size
@@ -13,8 +12,8 @@ from textual.binding import Binding
 from textual.reactive import reactive
 
 from claude_meter_tui.dashboard import leaving
-from claude_meter_tui.dashboard.chart import span_of
 from claude_meter_tui.dashboard.compare_panel import roomy
+from claude_meter_tui.dashboard.filling import Filling
 from claude_meter_tui.dashboard.main_screen import MainScreen
 from claude_meter_tui.dashboard.panel import WindowsPanel
 from claude_meter_tui.dashboard.seats import Seat, Seats
@@ -53,6 +52,7 @@ class MeterApp(App[str]):
         ascii_only: whether to draw in ASCII.
         open_local: makes the local side of the comparison, after the first paint; None: there is none.
         others: the other accounts there are.
+        renewed: the accounts there are by now, given those there were.
         all_accounts: whether to show them all as rows.
         compare: whether to begin with the comparison open.
         remember: keeps a preference (name, value) for the next run.
@@ -110,6 +110,7 @@ class MeterApp(App[str]):
         ascii_only: bool = False,
         open_local: Callable[[], LocalSide] | None = None,
         others: Sequence[Seat] = (),
+        renewed: Callable[[Sequence[Seat]], Sequence[Seat]] = tuple,
         all_accounts: bool = False,
         compare: bool = False,
         remember: Callable[[str, str], None] = lambda _name, _value: None,
@@ -117,13 +118,12 @@ class MeterApp(App[str]):
     ) -> None:
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
-        self._seats = Seats((Seat(poller, open_local), *others), self._show_state)
+        self._seats = Seats((Seat(poller, open_local), *others), self._show_state, renewed)
+        self._filling = Filling(self._seats, clock, self._fill)
         self._clock = clock
         self._remember = remember
         self._timer: Timer | None = None
         self._flash_timer: Timer | None = None
-        self._history_of: tuple[str | None, int, int] | None = None
-        self._local: LocalSide | None = None
         for known in THEMES:
             self.register_theme(known)
         self._begin_with("terminal" if no_color else theme)
@@ -171,76 +171,45 @@ class MeterApp(App[str]):
         gc.freeze()
         gc.enable()
         self._timer = self.set_timer(_SLOWEST_TICK, self._tick)
-        self._start_local()
-        self._load_history()
+        self._filling.follow()
+        self._fill()
         self._tick()
         self.run_worker(self._seats.run(), name="poller", exclusive=True)
 
-    def _start_local(self) -> None:
-        """Follow the transcripts of the account shown, and no other's."""
-        if self._local is not None:
-            self._local.stop()
-        make = self._seats.chosen.open_local
-        self._local = make() if make is not None else None
-        if self._local is not None:
-            self._local.start(asyncio.get_running_loop().call_soon_threadsafe, self._local_changed)
-
     def on_unmount(self) -> None:
         """Follow no more."""
-        if self._local is not None:
-            self._local.stop()
+        self._filling.stop()
 
     def _show_state(self) -> None:
         if self.view is not None:
-            states = self._seats.states
-            self.view = replace(self.view, state=states[self._seats.at], accounts=states, now=self._clock.now())
+            states, at = self._seats.states, self._seats.at
+            self.view = replace(self.view, state=states[at], accounts=states, account=at, now=self._clock.now())
+            if self._timer is not None:
+                self._filling.follow()
 
     def watch_view(self, view: View | None) -> None:
         """Hand it to every screen, and see that history and timer fit it."""
         if view is None or not self.is_running:
             return
-        if self._load_history() or self._load_beside():
+        filled = self._filled(view)
+        if filled is not view:
+            self.view = filled
             return
         for screen in self.screen_stack:
             if hasattr(screen, "view"):
                 screen.view = view
         self._keep_time(view)
 
-    def _load_history(self) -> bool:
-        """Read what the chart needs, after the first paint and when it is another window, span or reading."""
-        view = self.view
-        if view is None or self._timer is None:
-            return False
-        window = view.chosen
-        wanted = (window.key if window else None, view.spans, view.state.version)
-        if wanted == self._history_of:
-            return False
-        self._history_of = wanted
-        if window is None:
-            return False
-        start, _ = span_of(window, view.true_now, view.spans)
-        points = tuple(self._seats.poller.history(window.key, start))
-        if points == view.points:
-            return False
-        self.view = replace(view, points=points)
-        return True
+    def _filled(self, view: View) -> View:
+        """The view with what is to be read for it; nothing before the first paint."""
+        if self._timer is None:
+            return view
+        filled = self._filling.with_points(view)
+        return self._filling.with_beside(filled) if view.compare or len(self.screen_stack) > 1 else filled
 
-    def _local_changed(self) -> None:
-        if self.is_running:
-            self._load_beside()
-
-    def _load_beside(self) -> bool:
-        """Ask what stands beside the selected window, where it can be seen; whether that is another than before."""
-        view = self.view
-        if view is None or self._local is None or not (view.compare or len(self.screen_stack) > 1):
-            return False
-        window = view.chosen
-        now = view.state.true_now(self._clock.now())  # not the last tick's: what came since would be left out
-        beside = self._local.beside(window, view.windows, view.points, now) if window else None
-        if beside is view.beside:
-            return False
-        self.view = replace(view, beside=beside)
-        return True
+    def _fill(self) -> None:
+        if self.view is not None and self.is_running:
+            self.view = self._filled(self.view)
 
     def _tick(self) -> None:
         if self.view is not None:
@@ -301,7 +270,7 @@ class MeterApp(App[str]):
         screen = DetailScreen(classes=self._glyph_class() or None)
         screen.set_reactive(DetailScreen.view, self.view)
         self.push_screen(screen)
-        self._load_beside()
+        self._fill()
 
     def action_compare(self) -> None:
         """Show or hide the local side, remembered; where the main screen has no room for it, a screen of its own."""
@@ -317,7 +286,7 @@ class MeterApp(App[str]):
             screen = CompareScreen(classes=self._glyph_class() or None)
             screen.set_reactive(CompareScreen.view, self.view)
             self.push_screen(screen)
-            self._load_beside()
+            self._fill()
         else:
             self._set_compare(to=not self.view.compare)
 
@@ -341,14 +310,13 @@ class MeterApp(App[str]):
         if number is None or number == self._seats.at or self.view is None:
             return
         self._seats.at = number
-        self._history_of = None
         account_id = self._seats.poller.account_id
         if account_id is not None:
             self._remember("account", str(account_id))
         self.view = replace(
             self.view, state=self._seats.poller.state, account=number, selected=None, points=(), beside=None
         )
-        self._start_local()
+        self._filling.follow()
 
     def action_all_accounts(self) -> None:
         """Show or hide all accounts as rows on the main screen; remembered."""

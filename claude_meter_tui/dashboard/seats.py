@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from claude_meter_tui.poller import Poller
     from claude_meter_tui.state import MeterState
 
+# How often it is looked whether there are others by now.
+_RENEW_SECONDS = 5.0
+
 
 class Seat(NamedTuple):
     """One account: its poller, and what makes its local side (None: it has no transcripts here)."""
@@ -25,13 +28,19 @@ class Seats:
 
     Args:
         seats: at least one; the first is on the screen to begin with.
-        changed: told whenever the state of any of them has changed.
+        changed: told whenever the state of any of them has changed, or there are others.
+        renewed: the seats there are by now, given those there were.
     """
 
-    def __init__(self, seats: Sequence[Seat], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        seats: Sequence[Seat],
+        changed: Callable[[], None],
+        renewed: Callable[[Sequence[Seat]], Sequence[Seat]] = tuple,
+    ) -> None:
         self._seats = tuple(seats)
         self.at = 0
-        self._changed = changed
+        self._changed, self._renewed = changed, renewed
         for seat in self._seats:
             seat.poller.publish = self._publish
 
@@ -53,6 +62,34 @@ class Seats:
         """Every state, in the order of the seats."""
         return tuple(seat.poller.state for seat in self._seats)
 
+    def renew(self) -> None:
+        """Take in the accounts there are by now; the one on the screen stays."""
+        found = tuple(self._renewed(self._seats))
+        if found == self._seats:
+            return
+        account_id = self.poller.account_id
+        same = [at for at, seat in enumerate(found) if seat is self.chosen]
+        same += [at for at, seat in enumerate(found) if seat.poller.account_id == account_id]
+        self._seats, self.at = found, next(iter(same), 0)
+        for seat in found:
+            seat.poller.publish = self._publish
+        self._changed()
+
     async def run(self) -> None:
         """Keep them all true, until cancelled."""
-        await asyncio.gather(*(seat.poller.run() for seat in self._seats))
+        running: dict[Poller, asyncio.Task[None]] = {}
+        try:
+            while True:
+                pollers = [seat.poller for seat in self._seats]
+                for gone in running.keys() - set(pollers):
+                    running.pop(gone).cancel()
+                for poller in pollers:
+                    if poller not in running:
+                        running[poller] = asyncio.create_task(poller.run())
+                done, _ = await asyncio.wait(running.values(), timeout=_RENEW_SECONDS)
+                for task in done:
+                    task.result()  # a poller never ends but by a defect, which must not be hidden
+                self.renew()
+        finally:
+            for task in running.values():
+                task.cancel()

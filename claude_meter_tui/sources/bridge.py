@@ -11,21 +11,21 @@ import json
 import threading
 import time
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-import pendulum
-
 from claude_meter_tui.errors import BadUsageError, NotUsageError
-from claude_meter_tui.payload import clean_text, read_usage
+from claude_meter_tui.payload import read_usage, time_of, with_overage
 from claude_meter_tui.settings import BRIDGE_PORT
 from claude_meter_tui.sources.source import Looked
+from claude_meter_tui.values import clean_text
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from datetime import datetime
 
     from claude_meter_tui.windows import Reading
 
@@ -156,28 +156,16 @@ def snapshot(given: Any, now: datetime) -> Reading | None:
     """
     if not isinstance(given, dict) or not isinstance(usage := given.get("usage"), dict):
         return None
-    fetched_at = _moment(given.get("fetched_at"))
+    fetched_at = time_of(given.get("fetched_at"))
     if fetched_at is None or not -timedelta(minutes=5) <= now - fetched_at <= _OLDEST:
         return None
-    overage = given.get("overage")
-    if isinstance(overage, dict) and usage.get("extra_usage") is None and usage.get("spend") is None:
-        usage = {**usage, "extra_usage": {**overage, "monthly_limit": overage.get("monthly_credit_limit")}}
+    usage = with_overage(usage, given.get("overage"))
     account = Account(
         email=clean_text(given.get("account_email"), 120), organization_uuid=clean_text(given.get("org_uuid"))
     )
     try:
         return read_usage(usage, observed_at=min(fetched_at, now), source=NAME, account=account)
     except NotUsageError:
-        return None
-
-
-def _moment(value: Any) -> datetime | None:
-    if not isinstance(value, str) or not 10 < len(value) <= 40:
-        return None
-    try:
-        parsed = pendulum.parse(value, strict=True)
-        return datetime.fromisoformat(parsed.isoformat()) if isinstance(parsed, pendulum.DateTime) else None
-    except (ValueError, OverflowError):
         return None
 
 

@@ -8,17 +8,18 @@ imitated.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from claude_meter_tui import __version__
 from claude_meter_tui.errors import ChallengeError, MeterError, NotLoggedInError, RateLimitedError, UnauthorizedError
-from claude_meter_tui.payload import clean_text, read_usage
+from claude_meter_tui.payload import lacks_money, read_usage, with_overage
+from claude_meter_tui.secret import fingerprint
 from claude_meter_tui.sources import browser_cookies, http
 from claude_meter_tui.sources.browser_cookies import FAILURES, Session
 from claude_meter_tui.sources.credentials import plan_name
 from claude_meter_tui.sources.source import Answer, Looked
+from claude_meter_tui.values import clean_text
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
@@ -152,27 +153,27 @@ class BrowserSource:
             self._sessions.sort(key=lambda session: session.profile.shown != self._remembered)
         if self._sessions:
             return self._sessions
-        self_failed, self._sessions = self._failed, None
-        telling = next(((profile, why) for profile, why in self_failed if why != "none"), None)
+        self._sessions = None  # looked for anew next time
+        telling = next(((profile, why) for profile, why in self._failed if why != "none"), None)
         if telling is not None:
             raise NotLoggedInError(f"{telling[0].shown}: {FAILURES[telling[1]]}.", _OTHER_SOURCE)
-        where = "no browser was found here" if not self_failed else f"{len(self_failed)} browser profiles looked at"
+        where = "no browser was found here" if not self._failed else f"{len(self._failed)} browser profiles looked at"
         raise NotLoggedInError(f"No claude.ai session was found: {where}.", _LOG_IN)
 
     def _fingerprint(self, session: Session) -> str:
         """Of the session and the organization asked for, since readings belong to both."""
-        secret = session.cookies[browser_cookies.SESSION].reveal() + "\n" + (self._wanted or session.organization or "")
-        return hashlib.blake2b(secret.encode(), key=b"claude-meter-tui", digest_size=8).hexdigest()
+        cookie = session.cookies[browser_cookies.SESSION].reveal()
+        return fingerprint(cookie, self._wanted or session.organization or "")
 
     # --- requests --------------------------------------------------------------------------------------------------
 
     async def _usage_of(self, session: Session, now: datetime) -> Answer:
-        fingerprint = self._fingerprint(session)
-        known = self._organizations.get(fingerprint)
+        asked_as = self._fingerprint(session)
+        known = self._organizations.get(asked_as)
         if known is None:
             body = http.json_of(await self._get(session, "/api/organizations", now))
             known = [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
-            self._organizations[fingerprint] = known
+            self._organizations[asked_as] = known
             self._noticed([str(each["uuid"]) for each in known if _has_plan(each) and clean_text(each.get("uuid"))])
         organization = chosen(known, self._wanted or session.organization)
         uuid = clean_text(organization.get("uuid")) if organization else None
@@ -182,12 +183,12 @@ class BrowserSource:
             raise UnauthorizedError(f"The session in {session.profile.shown} has no organization.", _LOG_IN)
         response = await self._get(session, f"/api/organizations/{uuid}/usage", now)
         body = http.json_of(response)
-        if isinstance(body, dict) and body.get("spend") is None and body.get("extra_usage") is None:
+        if isinstance(body, dict) and lacks_money(body):
             body = await self._with_overage(body, session, uuid, now)
         skew = http.skew_of(response, now)
         reading = read_usage(body, observed_at=now + skew, source=NAME)
         self._works, self._organization = session, organization
-        return Answer(reading, skew, fingerprint)
+        return Answer(reading, skew, asked_as)
 
     async def _with_overage(self, body: dict[str, Any], session: Session, uuid: str, now: datetime) -> dict[str, Any]:
         """The usage with what is spent beyond the plan, where that can be had: never worth losing a reading for."""
@@ -197,9 +198,7 @@ class BrowserSource:
             raise
         except MeterError:
             return body
-        if not isinstance(found, dict):
-            return body
-        return {**body, "extra_usage": {**found, "monthly_limit": found.get("monthly_credit_limit")}}
+        return with_overage(body, found)
 
     async def _get(self, session: Session, path: str, now: datetime) -> httpx.Response:
         headers = {

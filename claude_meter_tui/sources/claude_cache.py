@@ -6,18 +6,20 @@ response>}`. Claude Code refreshes it every few hours or days. Of the file only 
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from claude_meter_tui import paths
 from claude_meter_tui.errors import NotUsageError
 from claude_meter_tui.payload import read_usage
 from claude_meter_tui.sources import claude_config, claude_settings
 from claude_meter_tui.sources.source import Looked
 from claude_meter_tui.standing import age
+from claude_meter_tui.values import time_of_milliseconds
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from claude_meter_tui.windows import Reading
@@ -52,7 +54,7 @@ class ClaudeCache:
 
     def stamp(self) -> object:
         """Changes when there may be something new to read."""
-        return claude_config.stamp(str(self.config_file)), claude_config.stamp(str(self._newer))
+        return paths.stamp(str(self.config_file)), paths.stamp(str(self._newer))
 
     def read(self, now: datetime) -> list[Reading]:
         """What is cached, of this login and not older than any window."""
@@ -84,7 +86,7 @@ class ClaudeCache:
         if not isinstance(cached, dict):
             return None
         cached = cached.get(_KEY, cached)
-        fetched_at = _moment(cached.get("fetchedAtMs")) if isinstance(cached, dict) else None
+        fetched_at = time_of_milliseconds(cached.get("fetchedAtMs")) if isinstance(cached, dict) else None
         if fetched_at is None or not -_FUTURE <= now - fetched_at <= _OLDEST:
             return None
         whose = cached.get("accountUuid")
@@ -94,12 +96,3 @@ class ClaudeCache:
             return read_usage(cached.get("utilization"), observed_at=min(fetched_at, now), source=NAME, account=account)
         except NotUsageError:
             return None
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    try:
-        return datetime.fromtimestamp(value / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

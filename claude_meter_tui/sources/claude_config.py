@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 
+from claude_meter_tui.values import clean_text
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -15,16 +17,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.documents import AccountDocument
 
 _LARGEST = 64 << 20
-_LONGEST = 120
-
-
-def stamp(path: str) -> tuple[int, int] | None:
-    """(mtime in ns, size), to compare; None where there is no such file."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - pathlib costs 8 ms here
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
 
 
 def content(path: str) -> dict[str, Any]:
@@ -39,19 +31,17 @@ def content(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def login_in(path: str) -> AccountDocument | None:
+    """The account the file at this path names; None where none is."""
+    return account_in(content(path))
+
+
 def account_in(found: dict[str, Any]) -> AccountDocument | None:
     """The account named in the file's object; None where none is."""
     named = found.get("oauthAccount")
     if not isinstance(named, dict):
         return None
-    email, organization = _text(named.get("emailAddress")), _text(named.get("organizationUuid"))
+    email, organization = clean_text(named.get("emailAddress"), 120), clean_text(named.get("organizationUuid"))
     if email is None and organization is None:
         return None
     return {"email": email, "organization_uuid": organization, "plan": None}
-
-
-def _text(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return None
-    text = "".join(character for character in value[:_LONGEST] if character.isprintable()).strip()
-    return text or None

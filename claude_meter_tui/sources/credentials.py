@@ -6,19 +6,20 @@ a 429 that costs an hour, so it is never one. It must not know HTTP.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import datetime  # noqa: TC003 - pydantic reads it
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from claude_meter_tui import paths
 from claude_meter_tui.errors import NotLoggedInError, TokenExpiredError
-from claude_meter_tui.secret import Secret
+from claude_meter_tui.secret import Secret, fingerprint
 from claude_meter_tui.sources.source import Looked
+from claude_meter_tui.values import time_of_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,9 +44,8 @@ class Credential(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """A keyed one-way hash: says only whether the token is still the same."""
-        secret = self.token.reveal().encode()
-        return hashlib.blake2b(secret, key=b"claude-meter-tui", digest_size=8).hexdigest()
+        """See `secret.fingerprint`."""
+        return fingerprint(self.token.reveal())
 
     def checked(self, now: datetime) -> Credential:
         """This credential, if it can still be sent.
@@ -77,7 +77,7 @@ class CredentialFinder:
 
     def stamp(self) -> tuple[tuple[int, int] | None, ...]:
         """(mtime, size) of each file looked at, None where there is none: cheap to compare every few seconds."""
-        return tuple(_stat(path) for path in self._files)
+        return tuple(paths.stamp(str(path)) for path in self._files)
 
     def look(self) -> tuple[Credential | None, list[Looked]]:
         """The credential to use, if any, and every place looked at."""
@@ -145,14 +145,6 @@ def plan_name(tier: Any, kind: Any = None) -> str | None:
     return None
 
 
-def _stat(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
 def _from_file(path: Path, shown: str) -> tuple[Credential | None, str]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
@@ -186,18 +178,9 @@ def _from_text(text: str | None, where: str) -> tuple[Credential | None, str]:
         Credential(
             token=Secret(token),
             where=where,
-            expires_at=_epoch_milliseconds(login.get("expiresAt")),
+            expires_at=time_of_milliseconds(login.get("expiresAt")),
             scopes=tuple(str(scope) for scope in scopes) if isinstance(scopes, list) else None,
             plan=plan_name(login.get("rateLimitTier"), login.get("subscriptionType")),
         ),
         "logged in",
     )
-
-
-def _epoch_milliseconds(value: Any) -> datetime | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from claude_meter_tui import __version__
 from claude_meter_tui.errors import MeterError, ScopeMissingError, UnauthorizedError
-from claude_meter_tui.payload import clean_text, read_usage
+from claude_meter_tui.payload import read_usage
 from claude_meter_tui.sources import http
 from claude_meter_tui.sources.credentials import CredentialFinder, plan_name
 from claude_meter_tui.sources.source import Answer, Looked
+from claude_meter_tui.values import clean_text
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:

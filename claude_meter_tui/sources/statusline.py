@@ -11,12 +11,12 @@ a window is of such a session: within an instance utilization only grows.
 from __future__ import annotations
 
 import json
-import math
 import zlib
 from datetime import UTC, datetime, timedelta
 
 from claude_meter_tui.merging import same_instance
 from claude_meter_tui.standing import iso_utc
+from claude_meter_tui.values import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _less(window: WindowDocument, known: WindowDocument | None) -> bool:
 def _window(value: Any, now: datetime, key: str, label: str, group: str, length: int) -> WindowDocument | None:
     if not isinstance(value, dict):
         return None
-    utilization, resets_at = _number(value.get("used_percentage")), _number(value.get("resets_at"))
+    utilization, resets_at = number(value.get("used_percentage")), number(value.get("resets_at"))
     if utilization is None or utilization > _MOST:
         return None
     reset = None
@@ -129,13 +129,3 @@ def _window(value: Any, now: datetime, key: str, label: str, group: str, length:
         "observed_at": None,
         "source": None,
     }
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

@@ -11,6 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from claude_meter_tui.paths import stamp
 from claude_meter_tui.transcripts.roots import projects_of
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ class NewestWatcher:
     def wait(self, seconds: float) -> set[str] | None:
         """See `Watcher`."""
         paths = list(self._newest(_NEWEST))
-        self._seen = {path: self._seen.get(path, _state(path)) for path in paths}
+        self._seen = {path: self._seen.get(path, stamp(path)) for path in paths}
         end = time.monotonic() + seconds
         while not self._stopped.wait(min(_LOOK_SECONDS, max(0.0, end - time.monotonic()))):
-            now = {path: _state(path) for path in paths}
+            now = {path: stamp(path) for path in paths}
             changed = {path for path, state in now.items() if state != self._seen[path]}
             self._seen = now
             if changed or time.monotonic() >= end:
@@ -149,11 +150,3 @@ def _identity(folder: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
