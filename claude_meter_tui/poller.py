@@ -78,6 +78,7 @@ class Poller:
         self._listening = Listening(store, open_listeners)
         self._listening_trouble = ""
         self._owner: Account | None = None
+        self._login: str | None = None
         self._gate = Gate(set_at=clock.now())
         self._asks: list[datetime] = []
         self._seen_version: int | None = None
@@ -167,6 +168,7 @@ class Poller:
         try:
             return await self._ask(source, now)
         finally:
+            self._login = None
             self._load_gate(source)
             self._update(asking=False)
             self._refresh()
@@ -226,6 +228,8 @@ class Poller:
         if version == self._seen_version:
             return
         self._seen_version = version
+        if self._login is not None:
+            self._notice_login(self._login)  # another pane may have asked whose it is
         self._load_gate(source)
         self._load_reading()
 
@@ -235,12 +239,24 @@ class Poller:
         if owner is None or owner == self._owner or self._note is None:
             return
         self._owner = owner
-        account_id = self._store.account_id(_account_document(owner))
-        if account_id == self._account_id:
+        self._turn_to(self._store.account_id(_account_document(owner)))
+
+    def _notice_login(self, login: str) -> None:
+        """The credential is another: show its account, and ask at once where nothing here tells which that is."""
+        account_id = self._store.account_of(login)
+        # A renewed token, or somebody else's: without Claude Code's word for it only the server knows.
+        self._login = login if account_id is None and self._listening.owner is None else None
+        if account_id is not None:
+            self._turn_to(account_id)
+
+    def _turn_to(self, account_id: int) -> None:
+        if account_id == self._account_id or self._note is None:
             return
         self._belongs_to(account_id)
         if self._store.newest(account_id=account_id) is None:
             self._update(reading=None, version=self.state.version + 1)
+        else:
+            self._load_reading()
 
     def _belongs_to(self, account_id: int) -> None:
         self._account_id = account_id
@@ -286,11 +302,12 @@ class Poller:
         first = self._stamp is None
         self._stamp, self._looked_at = stamp, now
         try:
-            await asyncio.to_thread(source.fingerprint, now)
+            login = await asyncio.to_thread(source.fingerprint, now)
         except CredentialError as error:
             self._no_credential(error, source)
             return False
         self._credential_trouble = None
+        self._notice_login(login)
         if not first:
             self._forgive(source, now)
         return True
@@ -328,7 +345,7 @@ class Poller:
 
     def _due(self) -> datetime:
         reading, skew = self.state.reading, self.state.skew
-        whole_at = None if reading is None else _whole_at(reading)
+        whole_at = None if reading is None or self._login is not None else _whole_at(reading)
         return self._gate.due(
             self._clock.now(),
             self._asks,

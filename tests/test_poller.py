@@ -54,6 +54,41 @@ async def test_the_profile_is_asked_once_per_token_and_survives_a_restart(bench:
     assert bench.server.asked(PROFILE) == 2
 
 
+async def test_whose_another_token_is_is_asked_at_once_and_known_from_then_on(bench: Bench, scratch_home: Path) -> None:
+    """Where no `.claude.json` tells: only the server knows whether the token was renewed or is somebody else's."""
+
+    def belongs_to(name: str) -> None:
+        profile = {"account": {"email": f"{name}@example.com"}, "organization": {"uuid": f"org-{name}"}}
+        bench.server.replies[PROFILE] = Reply.json(profile)
+
+    belongs_to("me")
+    await bench.poller.beat()
+    pane = bench.another_poller()
+    await pane.beat()
+    for token, name in (("other", "other"), ("renewed", "me")):
+        belongs_to(name)
+        log_in(scratch_home / "claude", accessToken=f"sk-ant-oat01-dummy-{token}")
+        bench.clock.advance(minutes=2)
+        before = bench.asked
+        for poller in (bench.poller, pane, bench.poller):
+            await poller.beat()
+        assert bench.asked == before + 1
+        for poller in (bench.poller, pane):
+            assert poller.state.reading is not None
+            assert poller.state.reading.account.email == f"{name}@example.com"
+    # Known by now: shown at once, even where asking is not allowed.
+    bench.server.scenario = "rate-limited"
+    bench.clock.advance(hours=1)
+    await bench.poller.beat()
+    log_in(scratch_home / "claude", accessToken="sk-ant-oat01-dummy-other")
+    before = bench.asked
+    bench.clock.advance(minutes=2)
+    await bench.poller.beat()
+    assert bench.asked == before
+    assert bench.poller.state.reading is not None
+    assert bench.poller.state.reading.account.email == "other@example.com"
+
+
 async def test_it_keeps_asking_at_its_cadence(bench: Bench) -> None:
     for _ in range(24 * 60):
         await bench.poller.beat()
