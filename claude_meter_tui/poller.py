@@ -10,8 +10,10 @@ import asyncio
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.belonging import Belonging
 from claude_meter_tui.errors import (
     AskedTooSoonError,
     CredentialError,
@@ -30,10 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from claude_meter_tui.clock import Clock
-    from claude_meter_tui.documents import AccountDocument, ReadingDocument
     from claude_meter_tui.sources.source import Listener, Source
     from claude_meter_tui.store import Store
-    from claude_meter_tui.windows import Account, Reading
+    from claude_meter_tui.windows import Reading
 
 # How soon another pane's reading, a new login, a due ask or the end of a sleep is noticed. Nothing is read but a
 # counter of SQLite's and a file's mtime, so it costs about 0.01 % of a core.
@@ -77,20 +78,17 @@ class Poller:
         self._source: Source | None = None
         self._listening = Listening(store, open_listeners)
         self._listening_trouble = ""
-        self._owner: Account | None = None
-        self._login: str | None = None
         self._gate = Gate(set_at=clock.now())
         self._asks: list[datetime] = []
         self._seen_version: int | None = None
         self._stamp: object = None
         self._credential_trouble: Trouble | None = None
         self._looked_at = clock.now()
-        self._note = note
-        self._account_id = account_id
+        self._belonging = Belonging(store, note, account_id)
         self._store_failed = False
         self.publish = publish
         self.state = MeterState(demo=demo, skew=store.noted_skew(), notice=_set_aside_notice(store))
-        if (document := self._newest()) is not None:
+        if (document := self._belonging.newest()) is not None:
             self.state = replace(self.state, reading=stand_in(document))
 
     # --- running ---------------------------------------------------------------------------------------------------
@@ -106,7 +104,7 @@ class Poller:
         try:
             source = await self._opened()
             if await self._listening.beat(self._clock.now()):
-                self._notice_owner()
+                self._turned(to_another=self._belonging.notice_owner(self._listening.owner))
                 self._load_reading()
             if self._listening.trouble != self._listening_trouble:
                 self._listening_trouble = self._listening.trouble
@@ -168,7 +166,7 @@ class Poller:
         try:
             return await self._ask(source, now)
         finally:
-            self._login = None
+            self._belonging.asked()
             self._load_gate(source)
             self._update(asking=False)
             self._refresh()
@@ -178,16 +176,15 @@ class Poller:
 
         try:
             answer = await source.usage(now)
-            account_id = self._store.account_of(answer.fingerprint)
-            if account_id is None:
-                account_id = await self._learn_account(source, answer.fingerprint, now)
+            failed = partial(self._failed, source)
+            account_id = await self._belonging.learn(source, answer.fingerprint, now, failed)
         except MeterError as error:
             self._failed(source, error)
             raise
         account = Account.model_validate(self._store.account(account_id))
         reading = answer.reading.model_copy(update={"account": account})
         changed = _changed(self.state.reading, reading)
-        self._account_id = account_id
+        self._belonging.account_id = account_id
         try:
             self._store.save(reading.document(), account_id)
         except sqlite3.Error:
@@ -199,26 +196,8 @@ class Poller:
             if gate.wait_until is None or gate.wait_until <= now:  # else the profile earned a wait a moment ago
                 gate.answered(self._clock.now(), changed=changed).save(self._store, source.endpoint)
             self._store.put_note("skew", str(answer.skew.total_seconds()))
-            self._belongs_to(account_id)
+            self._belonging.is_now(account_id)
         return reading
-
-    async def _learn_account(self, source: Source, fingerprint: str, now: datetime) -> int:
-        """Ask the profile once for a token never seen before; without it the reading is still worth keeping."""
-        from claude_meter_tui.windows import Account
-
-        plan = source.plan(now)
-        named = self._listening.owner or Account()  # as Claude Code's own file has it, where the profile cannot be had
-        self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
-        try:
-            account = await source.account(now)
-        except CredentialError:
-            account = named  # this token may read usage, but never its profile: asking again is pointless
-        except MeterError as error:
-            if isinstance(error, RateLimitedError):
-                self._failed(source, error)
-            return self._store.account_id(_account_document(named.model_copy(update={"plan": plan})))
-        document = _account_document(account.model_copy(update={"plan": account.plan or plan}))
-        return self._store.remember_account(fingerprint, document, now)
 
     # --- what is noticed -------------------------------------------------------------------------------------------
 
@@ -228,40 +207,16 @@ class Poller:
         if version == self._seen_version:
             return
         self._seen_version = version
-        if self._login is not None:
-            self._notice_login(self._login)  # another pane may have asked whose it is
+        self._turned(to_another=self._belonging.notice_store())
         self._load_gate(source)
         self._load_reading()
 
-    def _notice_owner(self) -> None:
-        """Claude Code's folder is another's login than it was shown for: their readings never mix."""
-        owner = self._listening.owner
-        if owner is None or owner == self._owner or self._note is None:
-            return
-        self._owner = owner
-        self._turn_to(self._store.account_id(_account_document(owner)))
-
-    def _notice_login(self, login: str) -> None:
-        """The credential is another: show its account, and ask at once where nothing here tells which that is."""
-        account_id = self._store.account_of(login)
-        # A renewed token, or somebody else's: without Claude Code's word for it only the server knows.
-        self._login = login if account_id is None and self._listening.owner is None else None
-        if account_id is not None:
-            self._turn_to(account_id)
-
-    def _turn_to(self, account_id: int) -> None:
-        if account_id == self._account_id or self._note is None:
-            return
-        self._belongs_to(account_id)
-        if self._store.newest(account_id=account_id) is None:
+    def _turned(self, *, to_another: bool) -> None:
+        """Show nothing of the account before."""
+        if to_another and self._belonging.newest() is None:
             self._update(reading=None, version=self.state.version + 1)
-        else:
+        elif to_another:
             self._load_reading()
-
-    def _belongs_to(self, account_id: int) -> None:
-        self._account_id = account_id
-        if self._note is not None:
-            self._store.put_note(self._note, str(account_id))
 
     def _load_gate(self, source: Source) -> None:
         now = self._clock.now()
@@ -282,15 +237,8 @@ class Poller:
     def _known(self) -> Reading | None:
         from claude_meter_tui.windows import Reading
 
-        document = self._newest()
+        document = self._belonging.newest()
         return None if document is None else Reading.model_validate(document)
-
-    def _newest(self) -> ReadingDocument | None:
-        if self._account_id is None:
-            self._account_id = None if self._note is None else self._store.noted_account(self._note)
-        if self._account_id is None:  # of one profile among several, nobody else's
-            return self._store.newest() if self._note == "account" else None
-        return self._store.newest(account_id=self._account_id)
 
     async def _credential_works(self, source: Source) -> bool:
         """Whether there is a credential to ask with; looked at again when its file changes."""
@@ -307,7 +255,7 @@ class Poller:
             self._no_credential(error, source)
             return False
         self._credential_trouble = None
-        self._notice_login(login)
+        self._turned(to_another=self._belonging.notice_login(login))
         if not first:
             self._forgive(source, now)
         return True
@@ -345,7 +293,7 @@ class Poller:
 
     def _due(self) -> datetime:
         reading, skew = self.state.reading, self.state.skew
-        whole_at = None if reading is None or self._login is not None else _whole_at(reading)
+        whole_at = None if reading is None or self._belonging.unknown else _whole_at(reading)
         return self._gate.due(
             self._clock.now(),
             self._asks,
@@ -392,8 +340,8 @@ class Poller:
 
     @property
     def pinned(self) -> bool:
-        """Whether it shows one account for good, whose login is not here."""
-        return self._note is None
+        """See `Belonging.pinned`."""
+        return self._belonging.pinned
 
     @property
     def organization(self) -> str | None:
@@ -402,13 +350,13 @@ class Poller:
 
     @property
     def account_id(self) -> int | None:
-        """The store's row of the account shown; None where it is not known yet."""
-        return self._account_id
+        """See `Belonging.account_id`."""
+        return self._belonging.account_id
 
     def history(self, window: str, since: datetime) -> list[Point]:
         """Stored utilizations of a window of the account shown, from a time, oldest first; empty if unreadable."""
         try:
-            rows = list(self._store.history(window, since, self._account_id))
+            rows = list(self._store.history(window, since, self._belonging.account_id))
         except sqlite3.Error:
             return []
         return [
@@ -419,10 +367,6 @@ class Poller:
             )
             for row in rows
         ]
-
-
-def _account_document(account: Account) -> AccountDocument:
-    return {"email": account.email, "organization_uuid": account.organization_uuid, "plan": account.plan}
 
 
 # What only a whole answer says (a new window) is worth asking for this often even while everything known is fresh.

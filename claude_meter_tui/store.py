@@ -11,9 +11,9 @@ import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
-from claude_meter_tui.errors import StoreError
+from claude_meter_tui import opening
 from claude_meter_tui.merging import PARTIAL_SOURCES, merged
-from claude_meter_tui.schema import MIGRATIONS, Transaction, migrate
+from claude_meter_tui.schema import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,20 +77,8 @@ class Store:
         Raises:
             StoreError: the folder or file cannot be used at all (permissions, full disk, newer schema).
         """
-        _make_private_folder(os.path.dirname(path))  # noqa: PTH120 - pathlib costs `status` 8 ms
-        try:
-            return cls(path, _connect(path, patience))
-        except OSError as error:
-            raise _unusable(path, error) from None
-        except sqlite3.DatabaseError as error:
-            # A locked file or a full disk is no damage; another schema is: its tables are not the ones we know.
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-                raise _unusable(path, error) from None
-        try:
-            aside = _set_aside(path)
-            return cls(path, _connect(path, patience), set_aside=aside)
-        except (OSError, sqlite3.Error) as error:
-            raise _unusable(path, error) from None
+        connection, set_aside = opening.opened(path, patience)
+        return cls(path, connection, set_aside)
 
     @classmethod
     def open_existing(cls, path: str) -> Self | None:
@@ -98,7 +86,7 @@ class Store:
         if not os.path.exists(path):  # noqa: PTH110
             return None
         try:
-            return cls(path, _connect(path))
+            return cls(path, opening.connected(path))
         except (OSError, sqlite3.Error):
             return None
 
@@ -396,54 +384,3 @@ class Store:
     def put_note(self, name: str, value: str) -> None:
         """Remember a value."""
         self._db.execute("INSERT OR REPLACE INTO notes VALUES (?,?)", (name, value))
-
-
-def _connect(path: str, patience: float = 5.0) -> sqlite3.Connection:
-    # Created here, not by SQLite, so that it never exists with the umask's wider mode; -wal and -shm inherit it.
-    # Only when missing: closing a second descriptor of an open store would drop this process's locks on it.
-    if not os.path.exists(path):  # noqa: PTH110
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        migrate(connection)
-        connection.execute(
-            "SELECT r.id, w.key FROM readings r LEFT JOIN windows w ON w.reading_id = r.id"
-            " ORDER BY r.observed_at DESC LIMIT 1"
-        ).fetchone()  # notices a broken file at once
-        if connection.execute("PRAGMA user_version").fetchone()[0] > len(MIGRATIONS):
-            raise StoreError("The store was written by a newer claude-meter-tui.", "Update claude-meter-tui.")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _make_private_folder(folder: str) -> None:
-    # A folder that is already there keeps its mode: it may be one the user shares with other things.
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
-    except OSError as error:
-        raise _unusable(folder, error) from None
-
-
-def _set_aside(path: str) -> str:
-    """Move a damaged store out of the way, keeping it; gives its new name."""
-    number = 1
-    while os.path.exists(aside := f"{path}.damaged-{number}"):  # noqa: PTH110
-        number += 1
-    os.replace(path, aside)  # noqa: PTH105
-    for suffix in ("-wal", "-shm"):
-        if os.path.exists(path + suffix):  # noqa: PTH110
-            os.replace(path + suffix, aside + suffix)  # noqa: PTH105
-    return aside
-
-
-def _unusable(path: str, error: Exception) -> StoreError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return StoreError(
-        f"The store at {path} cannot be used ({reason}).",
-        "Set CLAUDE_METER_STATE_DIR to a folder you can write to.",
-    )

@@ -38,12 +38,25 @@ def test_commands_that_do_not_show_the_screen_do_not_import_it() -> None:
 
 # The layers, lowest first; nothing imports upward.
 LAYERS = (
-    {"", "errors", "secret", "paths", "documents", "clock", "schema", "standing", "report", "merging", "values"},
+    {
+        "",
+        "errors",
+        "secret",
+        "paths",
+        "documents",
+        "clock",
+        "schema",
+        "opening",
+        "standing",
+        "report",
+        "merging",
+        "values",
+    },
     {"windows", "store"},
     {"payload", "gate", "stored", "transcripts"},
     {"settings", "config_file", "attribution"},
     {"sources", "state"},
-    {"listening"},
+    {"listening", "belonging"},
     {"poller", "demo", "beside"},
     {"dashboard"},
     {"commands"},

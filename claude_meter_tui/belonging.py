@@ -1,0 +1,119 @@
+"""Whose readings a poller shows: the account its login turns out to be, and never another's.
+
+Claude Code's `.claude.json` says whose login its folder is; the server says whose a token is, and that is remembered by
+the token's fingerprint. Where neither is known yet, only the server can tell a renewed token from somebody else's.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui.errors import CredentialError, MeterError, RateLimitedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from claude_meter_tui.documents import AccountDocument, ReadingDocument
+    from claude_meter_tui.sources.source import Source
+    from claude_meter_tui.store import Store
+    from claude_meter_tui.windows import Account
+
+
+class Belonging:
+    """Of one poller; every method may raise sqlite3.Error.
+
+    Args:
+        store: open, used on the event loop's thread only.
+        note: where the account of the poller's profile is noted; None: it is `account_id` and stays so.
+        account_id: whose readings to show, where that is known from the start.
+    """
+
+    def __init__(self, store: Store, note: str | None, account_id: int | None) -> None:
+        self._store, self._note = store, note
+        self.account_id = account_id
+        """The store's row of the account; None where it is not known yet."""
+        self._owner: Account | None = None
+        self._login: str | None = None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it is one account for good, whose login is not here."""
+        return self._note is None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether only the server can say whose the login is by now."""
+        return self._login is not None
+
+    def newest(self) -> ReadingDocument | None:
+        """What is known of the account."""
+        if self.account_id is None and self._note is not None:
+            self.account_id = self._store.noted_account(self._note)
+        if self.account_id is None:  # of one profile among several, nobody else's
+            return self._store.newest() if self._note == "account" else None
+        return self._store.newest(account_id=self.account_id)
+
+    def is_now(self, account_id: int) -> None:
+        """The server said so."""
+        self.account_id = account_id
+        if self._note is not None:
+            self._store.put_note(self._note, str(account_id))
+
+    def notice_owner(self, owner: Account | None) -> bool:
+        """Claude Code's folder is this login; whether that is another account than before."""
+        if owner == self._owner or self.pinned:
+            return False
+        self._owner = owner
+        return owner is not None and self._turn_to(self._store.account_id(document_of(owner)))
+
+    def notice_login(self, login: str) -> bool:
+        """The credential has this fingerprint; whether that is another account than before."""
+        account_id = self._store.account_of(login)
+        self._login = login if account_id is None and self._owner is None else None
+        return account_id is not None and self._turn_to(account_id)
+
+    def notice_store(self) -> bool:
+        """Another process wrote, perhaps whose the login is; whether that is another account than before."""
+        return self._login is not None and self.notice_login(self._login)
+
+    def asked(self) -> None:
+        """The server was asked; what it did not say it need not be asked again at once."""
+        self._login = None
+
+    async def learn(
+        self, source: Source, fingerprint: str, now: datetime, failed: Callable[[RateLimitedError], None]
+    ) -> int:
+        """The account of a credential; asks the profile once for one never seen before.
+
+        Without the profile a reading is still worth keeping. `failed` is told of a server's wait.
+        """
+        known = self._store.account_of(fingerprint)
+        if known is not None:
+            return known
+        from claude_meter_tui.windows import Account
+
+        plan = source.plan(now)
+        named = self._owner or Account()  # as Claude Code's own file has it, where the profile cannot be had
+        self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
+        try:
+            account = await source.account(now)
+        except CredentialError:
+            account = named  # this token may read usage, but never its profile: asking again is pointless
+        except MeterError as error:
+            if isinstance(error, RateLimitedError):
+                failed(error)
+            return self._store.account_id(document_of(named, plan))
+        return self._store.remember_account(fingerprint, document_of(account, plan), now)
+
+    def _turn_to(self, account_id: int) -> bool:
+        if account_id == self.account_id or self.pinned:
+            return False
+        self.is_now(account_id)
+        return True
+
+
+def document_of(account: Account, plan: str | None = None) -> AccountDocument:
+    """The account as the store takes it, with the plan its credential names where it names none."""
+    return {"email": account.email, "organization_uuid": account.organization_uuid, "plan": account.plan or plan}
