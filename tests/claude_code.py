@@ -7,36 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
+from oracles import npm_script
 
 PACKAGE = "@anthropic-ai/claude-code@2.1.197"
 
 
 def claude_script() -> str:
-    """Installed once beside the tests; without npm the test is skipped, except in CI."""
-    folder = Path(__file__).parent / ".oracles" / "claude-code"
-    script = folder / "node_modules" / ".bin" / "claude"
-    if not script.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail("npm is needed for the real Claude Code")
-            pytest.skip("npm is not installed")
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [npm, "install", "--prefix", str(folder), "--no-save", "--no-audit", "--no-fund", "--silent", PACKAGE],
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-    return str(script)
+    """The real Claude Code."""
+    return npm_script(PACKAGE, "claude", "claude-code")
 
 
 class MessagesApi:

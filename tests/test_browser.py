@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,41 @@ def test_profiles_of_every_platform(tmp_path: Path) -> None:
     assert profiles(env, "win32")[0].key == str(home / "Local/Microsoft/Edge/User Data/Local State")
 
 
+def binary_cookies(*cookies: tuple[str, str, str]) -> bytes:
+    """Safari's `Cookies.binarycookies` with one page of (host, name, value)."""
+    records = []
+    for host, name, value in cookies:
+        texts = [text.encode() + b"\0" for text in (host, name, "/", value)]
+        offsets = [56 + sum(map(len, texts[:number])) for number in range(4)]
+        body = b"".join(texts)
+        records.append(struct.pack("<4I", 56 + len(body), 0, 5, 0) + struct.pack("<4I", *offsets))
+        records[-1] += bytes(8) + struct.pack("<2d", 9e8, 8e8) + body
+    starts = [12 + 4 * len(records) + sum(map(len, records[:number])) for number in range(len(records))]
+    page = b"\0\0\1\0" + struct.pack(f"<I{len(starts)}I", len(starts), *starts) + bytes(4) + b"".join(records)
+    return b"cook" + struct.pack(">2I", 1, len(page)) + page
+
+
+def test_safari_on_macos(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By simulation: the file as macOS keeps it, read here."""
+    file = scratch_home / "Library/Containers/com.apple.Safari/Data/Library/Cookies/Cookies.binarycookies"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(binary_cookies(("claude.ai", "sessionKey", COOKIE), (".claude.ai", "lastActiveOrg", "org")))
+    monkeypatch.setattr(browser_cookies, "profiles", partial(profiles, platform="darwin"))
+    ((found,), failed) = sessions(os.environ)
+    assert found.profile.shown == "safari (Default)" and found.organization == "org" and failed == []
+    assert found.cookies["sessionKey"].reveal() == COOKIE
+    for content, outcome in (
+        (binary_cookies(("claude.ai", "other", COOKIE)), "none"),
+        (binary_cookies(("notclaude.ai", "sessionKey", COOKIE)), "none"),
+        (b"cook sessionKey claude.ai", "unreadable"),
+    ):
+        file.write_bytes(content)
+        assert [why for _, why in sessions(os.environ)[1]] == [outcome]
+    if os.geteuid():  # root may read everything
+        file.chmod(0)
+        assert [why for _, why in sessions(os.environ)[1]] == ["privacy"]
+
+
 # --- the real browsers ---------------------------------------------------------------------------------------------
 
 
@@ -211,6 +248,8 @@ class Site:
     """A page that logs in: it sets claude.ai's cookies."""
 
     def __init__(self) -> None:
+        site = self
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
@@ -218,12 +257,12 @@ class Site:
                     self.send_header("Set-Cookie", f"{cookie}; Path=/; Max-Age=86400; HttpOnly")
                 self.send_header("Content-Type", "text/html")
                 self.end_headers()
-                self.wfile.write(page.encode())
+                self.wfile.write(site.page.encode())
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        page = self.page = "<title>logged in</title>"
+        self.page = "<title>logged in</title>"
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -312,15 +351,6 @@ def test_a_page_in_a_real_browser_cannot_post_to_the_bridge(scratch_home: Path, 
       document.title = said.join(' ');
     }})()</script>"""
     site.page = script
-
-    class Handler(site.server.RequestHandlerClass):  # type: ignore[name-defined, misc]
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(script.encode())
-
-    site.server.RequestHandlerClass = Handler
     shown = visit_with_chromium(scratch_home, f"http://claude.ai:{site.port}/")
     # A page may send blindly and learn nothing ("opaque"); nothing it sends is taken.
     assert "<title>refused refused" in shown and bridge.read(NOON) == []

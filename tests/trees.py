@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
+from oracles import npm_script
 
 CCUSAGE = "ccusage@20.0.24"
 START = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
@@ -165,23 +164,8 @@ class Tree:
 
 
 def ccusage_script() -> str:
-    """npm's ccusage, installed once beside the tests; without npm the test is skipped, except in CI."""
-    folder = Path(__file__).parent / ".oracles"
-    script = folder / "node_modules" / ".bin" / "ccusage"
-    if not script.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail("npm is needed for the comparison with ccusage")
-            pytest.skip("npm is not installed")
-        folder.mkdir(exist_ok=True)
-        subprocess.run(
-            [npm, "install", "--prefix", str(folder), "--no-save", "--no-audit", "--no-fund", "--silent", CCUSAGE],
-            check=True,
-            capture_output=True,
-            timeout=300,
-        )
-    return str(script)
+    """npm's ccusage."""
+    return npm_script(CCUSAGE, "ccusage")
 
 
 def ccusage_daily(roots: Iterable[Path], home: Path) -> list[Row]:

@@ -80,12 +80,19 @@ _FIREFOX = {
     ),
 }
 
+# Of macOS alone, newer versions first; one file for the person, whatever Safari calls profiles.
+_SAFARI = (
+    "~/Library/Containers/com.apple.Safari/Data/Library/Cookies/Cookies.binarycookies",
+    "~/Library/Cookies/Cookies.binarycookies",
+)
+
 FAILURES = {
     "none": "no claude.ai session",
     "locked": "its cookie database is locked; close the browser and try again",
     "keyring": "its cookies cannot be decrypted: unlock the keyring and allow the access",
     "app-bound": "its cookies are bound to the browser (Chrome 127 and later on Windows): use another source",
     "timeout": "no answer in time: a keyring may be waiting for you to allow the access",
+    "privacy": "macOS keeps its cookies from this terminal: allow it Full Disk Access in the privacy settings",
     "unreadable": "its cookie database cannot be read",
 }
 
@@ -131,6 +138,9 @@ def profiles(env: Mapping[str, str], platform: str = sys.platform) -> list[Profi
     for browser, bases in _FIREFOX.items():
         for base in _expanded(bases[number], env):
             found += [Profile(browser, file.parent.name, str(file)) for file in sorted(base.glob("*/cookies.sqlite"))]
+    if platform == "darwin":
+        files = (path.replace("~", _home(env), 1) for path in _SAFARI)
+        found += [Profile("safari", "Default", file) for file in files if _is_there(file)][:1]
     return found
 
 
@@ -167,8 +177,20 @@ def glance(env: Mapping[str, str]) -> list[Looked]:
     ] or [Looked("Browsers", found=False, outcome="no claude.ai session")]
 
 
+def _home(env: Mapping[str, str]) -> str:
+    return env.get("HOME") or env.get("USERPROFILE") or str(Path.home())
+
+
+def _is_there(file: str) -> bool:
+    """Whether there is such a file, one that may not even be looked at included."""
+    try:
+        return Path(file).is_file()
+    except PermissionError:
+        return True
+
+
 def _expanded(bases: tuple[str, ...], env: Mapping[str, str]) -> Iterator[Path]:
-    home = env.get("HOME") or env.get("USERPROFILE") or str(Path.home())
+    home = _home(env)
     for base in bases:
         path = base.replace("~", home, 1)
         for name in ("LOCALAPPDATA", "APPDATA"):
@@ -221,6 +243,7 @@ def answer() -> None:
 
 def _read(profile: Profile) -> dict[str, str] | str:
     import sqlite3
+    import struct
 
     if not _may_have_session(profile):
         return "none"
@@ -235,9 +258,11 @@ def _read(profile: Profile) -> dict[str, str] | str:
     try:
         jar = load(cookie_file=profile.cookies, domain_name="claude.ai", **more)
     except (sqlite3.OperationalError, PermissionError):
-        return "locked"
+        return "privacy" if profile.browser == "safari" else "locked"
     except browser_cookie3.BrowserCookieError as error:
         return "keyring" if "key" in str(error).lower() else "unreadable"
+    except (AssertionError, struct.error):
+        return "unreadable"
     except Exception:  # whatever a keyring's or a cipher's library raises  # noqa: BLE001
         return "app-bound" if sys.platform == "win32" else "keyring"
     cookies = {cookie.name: cookie.value for cookie in jar if cookie.domain in HOSTS and cookie.name in _WANTED}
@@ -250,6 +275,12 @@ def _may_have_session(profile: Profile) -> bool:
     import sqlite3
     from contextlib import closing
 
+    if profile.browser == "safari":
+        try:
+            content = Path(profile.cookies).read_bytes()
+        except OSError:
+            return True  # it may; reading it will say why not
+        return SESSION.encode() in content and HOSTS[0].encode() in content
     host, table = ("host", "moz_cookies") if profile.cookies.endswith(".sqlite") else ("host_key", "cookies")
     query = f"SELECT 1 FROM {table} WHERE name = ? AND {host} IN (?, ?)"  # noqa: S608 - two constants
     try:
