@@ -29,7 +29,7 @@ of one origin, summed."""
 
 _FORMAT = "q8s8sqIIIIIB"
 PACKED = Struct("<" + _FORMAT)
-_MANY = 32
+_MANY = 64
 _PACKED_MANY = Struct("<" + _FORMAT * _MANY)
 SIZE = PACKED.size
 MESSAGE_AT = 8
@@ -54,13 +54,14 @@ def packed(records: Iterable[Record]) -> bytes:
 def grouped(records: Iterable[Record]) -> tuple[bytes, list[Group]]:
     """The records packed, those of a group side by side in the order of the groups, and the groups."""
     parts: dict[tuple[int, int], list[Record]] = {}
+    first = last = origin = -1  # of the hour and the origin of the record before: mostly this one's too
+    part: list[Record] = []
     for record in records:
-        key = (record[0] // HOUR_MS, record[3])
-        part = parts.get(key)
-        if part is None:
-            parts[key] = [record]
-        else:
-            part.append(record)
+        if not (first <= record[0] < last and record[3] == origin):
+            hour, origin = record[0] // HOUR_MS, record[3]
+            first, last = hour * HOUR_MS, (hour + 1) * HOUR_MS
+            part = parts.setdefault((hour, origin), [])
+        part.append(record)
     groups: list[Group] = []
     for (hour, origin), part in parts.items():
         at, _, _, _, sent, out, short, long, cached, _ = zip(*part, strict=True)

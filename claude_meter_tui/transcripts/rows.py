@@ -7,7 +7,7 @@ there; a row that holds another `usage` object (a sub-agent's result) is decoded
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
 import msgspec
@@ -23,10 +23,13 @@ _MARKER = b'"usage"'
 # As much as stays in a core's cache between reading and searching it.
 _CHUNK = 512 << 10
 _SYNTHETIC = "<synthetic>"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 # A packed record has 32 bits for each count (a thousand times the largest context), and a row with an empty name is not
 # one Claude Code wrote (the reference drops it too): such rows are refused by the decoder, in C.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -50,7 +53,7 @@ class _Message(msgspec.Struct, gc=False):
 
 
 class _Progress(msgspec.Struct, rename="camel", gc=False):
-    timestamp: str | None = None
+    timestamp: _Time | None = None
     message: _Message | None = None
     request_id: _Name | None = None
     is_sidechain: bool | None = None
@@ -61,7 +64,7 @@ class _Data(msgspec.Struct, gc=False):
 
 
 class _Row(msgspec.Struct, rename="camel", gc=False):
-    timestamp: str | None = None
+    timestamp: _Time | None = None
     session_id: _Name | None = None
     request_id: _Name | None = None
     is_sidechain: bool | None = None
@@ -93,6 +96,10 @@ class Reader:
     def __init__(self) -> None:
         self._new: dict[int, Origin] = {}
         self._ids: dict[Origin, int] = {}
+        self._model: str | None = None
+        self._session = ""
+        self._file: TranscriptFile | None = None
+        self._origin = 0
         # One buffer, read into again and again: copying a gigabyte once costs as much as searching it.
         self._buffer = bytearray(_CHUNK)
 
@@ -131,51 +138,65 @@ class Reader:
     ) -> _Row | None:
         """Add the records of the lines in the buffer up to `end`; gives the last row."""
         view = memoryview(buffer)
-        find = stringzilla.find
+        find, rfind, decode = stringzilla.find, stringzilla.rfind, _decode
         at = find(buffer, _MARKER, 0, end)
         while at >= 0:
-            start = buffer.rfind(b"\n", 0, at) + 1
-            stop = buffer.find(b"\n", at, end)
-            stop = end if stop < 0 else stop
+            start = rfind(buffer, b"\n", 0, at) + 1
+            stop = find(buffer, b"\n", at, end)
+            if stop < 0:
+                stop = end
             row: _Row | None
             try:
-                row = _decode(view[start:stop])
+                row = decode(view[start:stop])
             except msgspec.DecodeError:  # ValidationError is one
                 row = _lenient(bytes(view[start:stop]))
             if row is not None and (last is None or not _again(row, last)):
                 record = self._record(row, file)
-                if record is not None:
+                if record is None:
+                    last = None
+                else:
                     records.append(record)
-                last = row if record is not None else None
+                    last = row
             at = find(buffer, _MARKER, stop, end)
         return last
 
     def _record(self, row: _Row, file: TranscriptFile) -> Record | None:
         message, timestamp, request_id, sidechain = row.message, row.timestamp, row.request_id, row.is_sidechain
-        if (message is None or message.usage is None) and row.data is not None and row.data.message is not None:
+        usage = None if message is None else message.usage
+        if usage is None and row.data is not None and row.data.message is not None:
             # `agent_progress`: the message of a sub-agent, which usually stands in the sub-agent's own file as well.
             progress = row.data.message
             message, timestamp = progress.message, progress.timestamp
             request_id, sidechain = progress.request_id, progress.is_sidechain
-        if message is None or message.usage is None or timestamp is None:
+            usage = None if message is None else message.usage
+        if usage is None or message is None or timestamp is None:
             return None
-        at = _milliseconds(timestamp)
-        if at is None:
-            return None
-        usage = message.usage
         split = usage.cache_creation
         if split is None:
             short, long = usage.cache_creation_input_tokens or 0, 0
         else:  # the split where there is one, else the flat field (FACTS §5)
             short, long = split.ephemeral_5m_input_tokens or 0, split.ephemeral_1h_input_tokens or 0
         sent, out, cached = usage.input_tokens or 0, usage.output_tokens or 0, usage.cache_read_input_tokens or 0
-        if message.model == _SYNTHETIC and not (sent or out or short or long or cached):
+        model, message_id, session = message.model, message.id, row.session_id or file.session
+        if model == _SYNTHETIC and not (sent or out or short or long or cached):
             return None
-        origin = self._origin((message.model or "", row.session_id or file.session, file.project))
-        ids = _hashed(message.id), _hashed(request_id)
-        return (at, *ids, origin, sent, out, short, long, cached, bool(sidechain))
+        if model != self._model or session != self._session or file is not self._file:
+            self._origin = self._origin_of((model or "", session, file.project))
+            self._model, self._session, self._file = model, session, file
+        return (
+            (timestamp - _EPOCH) // _MILLISECOND,
+            NAMELESS if message_id is None else xxh3_64_digest(message_id.encode()),
+            NAMELESS if request_id is None else xxh3_64_digest(request_id.encode()),
+            self._origin,
+            sent,
+            out,
+            short,
+            long,
+            cached,
+            sidechain is True,
+        )
 
-    def _origin(self, named: Origin) -> int:
+    def _origin_of(self, named: Origin) -> int:
         origin = self._ids.get(named)
         if origin is None:
             origin = int.from_bytes(xxh3_64_digest("\0".join(named).encode()), "big", signed=True)
@@ -187,31 +208,20 @@ class Reader:
 def _again(row: _Row, last: _Row) -> bool:
     """Whether a row only states the turn of the row before once more: a message has one to four rows."""
     message, before = row.message, last.message
+    if message is None or before is None or message.id != before.id:
+        return False
     return (
-        message is not None
-        and before is not None
-        and message.id == before.id
-        and message.id is not None
+        message.id is not None
         and message.usage is not None
         and message.usage == before.usage
         and row.request_id == last.request_id
         and row.is_sidechain == last.is_sidechain
-        and (row.timestamp or "") >= (last.timestamp or "")
+        and row.timestamp is not None
+        and last.timestamp is not None
+        and row.timestamp >= last.timestamp
         and message.model == before.model
         and row.session_id == last.session_id
     )
-
-
-def _hashed(name: str | None) -> bytes:
-    return NAMELESS if name is None else xxh3_64_digest(name.encode())
-
-
-def _milliseconds(text: str) -> int | None:
-    try:
-        moment = datetime.fromisoformat(text)
-        return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _lenient(line: bytes) -> _Row | None:
@@ -240,7 +250,20 @@ def _kept(value: Any, kind: type[msgspec.Struct]) -> dict[str, Any]:
         if inner is not None:
             if isinstance(given, dict):
                 kept[field.encode_name] = _kept(given, inner)
+        elif datetime in kinds:
+            moment = _moment(given)
+            if moment is not None:
+                kept[field.encode_name] = moment
         elif given is not None and type(given) in kinds:
             # A lone surrogate, which JSON can escape, is no text that could be hashed or stored.
             kept[field.encode_name] = given.encode("utf-8", "replace").decode() if isinstance(given, str) else given
     return kept
+
+
+def _moment(value: Any) -> datetime | None:
+    """A time with its offset in any form of ISO-8601 Python reads; the typed decoder takes RFC 3339 only."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return None if moment.tzinfo is None else moment
