@@ -19,13 +19,15 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from common import PYTHON, SCRIPT, median
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from trees import ccusage_script
 
-_TEXT = "".join(random.Random(1).choice('abcdefghij klmnop"\n{}:,') for _ in range(60_000))
+_TEXT = "".join(random.Random(1).choices('abcdefghij klmnop"\n{}:,', k=60_000))
+_MODEL = "claude-opus-4-5-20251101"
 FIRST_FIGURE = """
 import sys, time
 from claude_meter_tui.store import Store
@@ -42,7 +44,8 @@ class Session:
 
     def __init__(self, chance: random.Random, start: datetime) -> None:
         self.chance, self.now = chance, start
-        self.id, self.parent = self.hex(32), None
+        self.id, self.prompt = (str(UUID(int=chance.getrandbits(128))) for _ in range(2))
+        self.parent: str | None = None
 
     def hex(self, digits: int) -> str:
         return f"{self.chance.getrandbits(4 * digits):0{digits}x}"
@@ -52,20 +55,29 @@ class Session:
         start = self.chance.randrange(len(_TEXT) - length)
         return _TEXT[start : start + length]
 
-    def row(self, kind: str, **more: object) -> str:
+    def row(self, kind: str, message: dict[str, object], **more: object) -> str:
+        """As Claude Code 2.1.197 writes it, key by key."""
+        uuid = str(UUID(int=self.chance.getrandbits(128)))
         stamp = self.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        uuid = self.hex(32)
-        row = {"parentUuid": self.parent, "isSidechain": False, "userType": "external", "cwd": "/home/dev/p"}
-        row |= {"sessionId": self.id, "version": "2.1.197", "gitBranch": "main", **more, "type": kind}
+        row: dict[str, object] = {"parentUuid": self.parent, "isSidechain": False}
+        row |= {"message": message, "requestId": more.pop("request"), "type": kind} if kind == "assistant" else {}
+        row |= {"promptId": self.prompt, "type": kind, "message": message} if kind == "user" else {}
+        row |= {"uuid": uuid, "timestamp": stamp, **more, "userType": "external", "entrypoint": "cli"}
+        row |= {"cwd": "/home/dev/p", "sessionId": self.id, "version": "2.1.197", "gitBranch": "main"}
         self.parent = uuid
-        return json.dumps(row | {"uuid": uuid, "timestamp": stamp}, separators=(",", ":")) + "\n"
+        return json.dumps(row, separators=(",", ":")) + "\n"
 
     def exchange(self) -> str:
         chance = self.chance
         self.now += timedelta(seconds=chance.randint(5, 90))
         result = self.text(chance.lognormvariate(7.2, 1.2))
-        content: list[object] = [{"tool_use_id": f"toolu_{self.hex(24)}", "type": "tool_result", "content": result}]
-        rows = [self.row("user", message={"role": "user", "content": content}, toolUseResult={"stdout": result})]
+        tool = f"toolu_{self.hex(24)}"
+        content: list[object] = [
+            {"tool_use_id": tool, "type": "tool_result", "content": result, "is_error": False},
+        ]
+        said = {"stdout": result, "stderr": "", "interrupted": False, "isImage": False, "noOutputExpected": False}
+        asked = {"sourceToolAssistantUUID": self.parent}
+        rows = [self.row("user", {"role": "user", "content": content}, toolUseResult=said, **asked)]
         written = chance.randint(0, 4000)
         usage = {
             "input_tokens": chance.randint(1, 9),
@@ -79,14 +91,15 @@ class Session:
             "iterations": [],
             "speed": "standard",
         }
-        message = {"model": "claude-opus-4-5-20251101", "id": f"msg_{self.hex(24)}", "type": "message"}
+        begun = {"id": f"msg_{self.hex(24)}", "type": "message", "role": "assistant", "model": _MODEL}
+        ended = {"stop_reason": "tool_use", "stop_sequence": None, "usage": usage, "stop_details": None}
         request = f"req_{self.hex(24)}"
         for number in range(chance.choice([1, 2, 2, 3])):
             block: dict[str, object] = {"type": "thinking", "thinking": self.text(chance.randint(50, 1500))}
             if number:
-                block = {"type": "tool_use", "name": "Write", "input": {"content": self.text(2000 * chance.random())}}
-            whole = {**message, "role": "assistant", "content": [block], "usage": usage}
-            rows.append(self.row("assistant", message=whole, requestId=request))
+                written_file = {"content": self.text(2000 * chance.random())}
+                block = {"type": "tool_use", "id": tool, "name": "Write", "input": written_file}
+            rows.append(self.row("assistant", {**begun, "content": [block], **ended}, request=request))
         return "".join(rows)
 
 
