@@ -18,7 +18,7 @@ from trees import Row, Tree, ccusage_daily
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.standing import amount
 from claude_meter_tui.transcripts.counting import what_counts
-from claude_meter_tui.transcripts.records import Record, total_of
+from claude_meter_tui.transcripts.records import AT, Record, total_of
 from claude_meter_tui.transcripts.roots import TranscriptFile, transcripts
 from claude_meter_tui.transcripts.rows import Reader
 from claude_meter_tui.transcripts.turns import Turn
@@ -246,6 +246,27 @@ JSON_VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "seconds"),
+    [
+        ("2026-11-20T10:00:00.123Z", 0.123),
+        ("2026-11-20T10:00:00Z", 0),
+        ("2026-11-20T12:00:00.999+02:00", 0.999),
+        ("2026-11-20T10:00:00.123456789Z", 0.123),
+        ("2026-11-20 10:00:00+00:00", 0),
+        ("20261120T100000Z", 0),  # not RFC 3339: what the typed decoder refuses is looked at once more
+        ("2026-11-20T10:00:00", None),  # without an offset it is no moment
+        ("yesterday", None),
+        (1795168800, None),
+    ],
+)
+def test_a_turn_is_at_the_millisecond_its_row_says(tmp_path: Path, timestamp: object, seconds: float | None) -> None:
+    folder = tree_of(tmp_path / "c", row(timestamp=timestamp))
+    file = TranscriptFile("", str(folder / "projects/p/s.jsonl"), "p", "s")
+    ten = int(datetime(2026, 11, 20, 10, tzinfo=UTC).timestamp() * 1000)
+    assert [turn[AT] for turn in turns_in(file)] == ([] if seconds is None else [ten + round(seconds * 1000)])
 
 
 @given(st.sampled_from(["timestamp", "message", "requestId", "isSidechain", "data"]), JSON_VALUES, JSON_VALUES)
