@@ -12,6 +12,7 @@ from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import FLAGS, LEVEL_STYLES
 from claude_meter_tui.dashboard.lines import KeyBar
 from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, Piece, width_of
+from claude_meter_tui.dashboard.view import name_of
 from claude_meter_tui.report import short_label
 
 if TYPE_CHECKING:
@@ -61,14 +62,6 @@ def rows(view: View, width: int, marked: int) -> Lines:
         _row(state, name, longest, width, state.true_now(view.now), marked=number == marked)
         for number, (state, name) in enumerate(zip(view.accounts, names, strict=True))
     )
-
-
-def name_of(state: MeterState, number: int) -> str:
-    """The account's email, else its organization, else its number."""
-    account = state.reading.account if state.reading is not None else None
-    if account is None:
-        return f"account {number + 1}"
-    return account.email or account.organization_uuid or f"account {number + 1}"
 
 
 def _organization(state: MeterState) -> str:

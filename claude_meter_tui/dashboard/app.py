@@ -307,8 +307,8 @@ class MeterApp(App[str]):
         self.push_screen(screen, self._show_account)
 
     def _show_account(self, number: int | None) -> None:
-        if number is None or number == self._seats.at or self.view is None:
-            return
+        if number is None or number == self._seats.at or self.view is None or number >= len(self._seats.states):
+            return  # the last may be gone since the list was drawn
         self._seats.at = number
         account_id = self._seats.poller.account_id
         if account_id is not None:

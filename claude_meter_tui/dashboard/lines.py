@@ -11,6 +11,7 @@ from textual.style import Style
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
 from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, first_fitting, width_of
+from claude_meter_tui.dashboard.view import name_of
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
@@ -281,13 +282,21 @@ class KeyBar(Picture):
         return Content("").join(pieces)
 
 
+_LONGEST_NAME = 12
+
+
 class TinyStatus(Picture):
-    """The only line beside the gauges on a tiny screen: the state, its age, and the next ask."""
+    """The only line beside the gauges on a tiny screen: whose they are, the state, its age, and the next ask."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """A flash, or the longest wording that fits."""
         if view.flash:
             return (((view.flash, "bold $warning"),),)
-        demo: Line = (("DEMO ", "bold $warning"),) if view.state.demo else ()
-        demo = (*demo, ("left ", "bold $accent")) if view.show_left else demo
-        return (first_fitting(width, *((*demo, *right) for right in _standing_words(view)), _standing_words(view)[-1]),)
+        marks: Line = (("DEMO ", "bold $warning"),) if view.state.demo else ()
+        marks = (*marks, ("left ", "bold $accent")) if view.show_left else marks
+        if len(view.accounts) > 1:  # nothing else on a tiny screen says whose the figures are
+            name = name_of(view.state, view.account).partition("@")[0][:_LONGEST_NAME]
+            marks = (*marks, (f"{name} ", "bold $accent"))
+        return (
+            first_fitting(width, *((*marks, *right) for right in _standing_words(view)), _standing_words(view)[-1]),
+        )

@@ -99,3 +99,11 @@ class View:
             others = (state.reading for state in self.accounts if state.reading is not None)
             waits += [standing.age_changes_in((now - reading.observed_at).total_seconds()) for reading in others]
         return min(waits, default=60.0)
+
+
+def name_of(state: MeterState, number: int) -> str:
+    """The account's email, else its organization, else its number."""
+    account = state.reading.account if state.reading is not None else None
+    if account is None:
+        return f"account {number + 1}"
+    return account.email or account.organization_uuid or f"account {number + 1}"
