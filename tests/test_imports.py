@@ -36,6 +36,16 @@ def test_commands_that_do_not_show_the_screen_do_not_import_it() -> None:
     assert not imported_by(code) & {"textual"}
 
 
+def test_no_module_needs_what_windows_does_not_have() -> None:
+    names = [".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts) for file in PACKAGE.rglob("*.py")]
+    modules = [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+    missing = ("fcntl", "grp", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty")
+    code = "\n".join(
+        [f"import sys; sys.modules.update(dict.fromkeys({missing!r}))", *(f"import {name}" for name in modules)]
+    )
+    assert "textual" in imported_by(code)
+
+
 # The layers, lowest first; nothing imports upward.
 LAYERS = (
     {
