@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from claude_meter_tui import settings
-from claude_meter_tui.beside import LocalSide
 from claude_meter_tui.clock import FixedClock
 from claude_meter_tui.commands.demo import seed_history, write_transcripts_once
+from claude_meter_tui.commands.seating import Seating
 from claude_meter_tui.dashboard.app import MeterApp
+from claude_meter_tui.dashboard.seats import Seat
 from claude_meter_tui.demo.server import DemoServer
-from claude_meter_tui.poller import Poller
+from claude_meter_tui.payload import read_usage
 from claude_meter_tui.sources import ways
 from claude_meter_tui.store import Store
+from claude_meter_tui.windows import Account, Reading
 
 HERE = Path(__file__).parent
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -43,6 +45,8 @@ class Picture(NamedTuple):
     theme: str = "dark"
     logged_in: bool = True
     late: timedelta = timedelta(0)
+    another: bool = False
+    """Whether there is a second account, heard of through the browser extension."""
 
 
 PICTURES = (
@@ -52,6 +56,7 @@ PICTURES = (
     Picture("detail", (100, 30), ("enter",)),
     Picture("compare", (140, 30), ("c",)),
     Picture("compare-narrow", (70, 24), ("c",)),
+    Picture("accounts", (110, 24), ("A",), another=True),
     Picture("history", (100, 26), ("home", "h"), theme="colorblind"),
     Picture("waiting", (100, 24), scenario="rate-limited", late=timedelta(minutes=21)),
     Picture("setup", (84, 24), logged_in=False),
@@ -72,13 +77,8 @@ async def svg_of(picture: Picture, home: Path) -> str:
         env = {"HOME": str(home), "CLAUDE_METER_STATE_DIR": str(home / "state"), "CLAUDE_METER_API_URL": server.url}
         configured = settings.load(env)
         with Store.open(configured.store_file) as store:
-            poller = Poller(
-                store,
-                ways.asked(ways.chosen(configured, store), env, store),
-                clock,
-                configured.cadence,
-                open_listeners=lambda: ways.listened_to(configured, env),
-            )
+            seating = Seating(ways.chosen(configured, store), env, store, clock)
+            ((poller, open_local),) = seating.first(None)
             if picture.logged_in:
                 seed_history(store, clock.now() - timedelta(minutes=14), shape="limits")
             await poller.beat()
@@ -86,8 +86,10 @@ async def svg_of(picture: Picture, home: Path) -> str:
             clock.advance(seconds=(NOON - clock.now()).total_seconds())
             await poller.beat()
             write_transcripts_once(folder, NOON)
-            roots = configured.transcript_roots
-            app = MeterApp(poller, clock, theme=picture.theme, open_local=lambda: LocalSide(store, roots))
+            if picture.another:
+                store.save(work_account().document())
+            _, *others = seating.renewed([Seat(poller, open_local)])
+            app = MeterApp(poller, clock, theme=picture.theme, open_local=open_local, others=others)
             async with app.run_test(size=picture.size) as pilot:
                 await pilot.pause(0.5)
                 await pilot.press(*picture.keys)
@@ -95,6 +97,16 @@ async def svg_of(picture: Picture, home: Path) -> str:
                     await transcripts_read(app)
                 await pilot.pause(0.3)
                 return clean(app.export_screenshot(title="claude-meter-tui"))
+
+
+def work_account() -> Reading:
+    """What the browser extension told of another account."""
+    body = {
+        "five_hour": {"utilization": 83.0, "resets_at": (NOON + timedelta(minutes=74)).isoformat()},
+        "seven_day": {"utilization": 41.0, "resets_at": (NOON + timedelta(days=2, hours=3)).isoformat()},
+    }
+    account = Account(email="work@example.com", organization_uuid="6a0b8c1e-0000-4000-8000-00000000beef")
+    return read_usage(body, observed_at=NOON - timedelta(minutes=1), source="bridge", account=account)
 
 
 async def transcripts_read(app: MeterApp) -> None:
