@@ -97,6 +97,11 @@ FAILURES = {
 }
 
 
+# What Chrome encrypts with a key of its own service begins with `v20` (Windows, since Chrome 127).
+_APP_BOUND = b"v20"
+_CIPHER = "CAST(substr(encrypted_value, 1, 3) AS BLOB)"
+
+
 class Profile(NamedTuple):
     """A browser profile on disk: the browser as browser_cookie3 names it, the profile's folder name, and its files."""
 
@@ -170,11 +175,17 @@ def sessions(env: Mapping[str, str], seconds: float = _SECONDS) -> tuple[list[Se
 
 def glance(env: Mapping[str, str]) -> list[Looked]:
     """Which profiles hold a claude.ai session, without reading it: nobody is asked for a keyring."""
-    held = [profile for profile in profiles(env) if _may_have_session(profile)]
-    do = "claude-meter-tui --source browser"
-    return [
-        Looked(f"Browser {profile.shown}", found=True, outcome="a claude.ai session", do=do) for profile in held
-    ] or [Looked("Browsers", found=False, outcome="no claude.ai session")]
+    looked: list[Looked] = []
+    for profile in profiles(env):
+        cipher = _cipher_of_session(profile)
+        place = f"Browser {profile.shown}"
+        if cipher == _APP_BOUND:
+            do = "claude-meter-tui statusline --install"
+            looked.append(Looked(place, found=False, outcome=FAILURES["app-bound"], do=do))
+        elif cipher is not None:
+            do = "claude-meter-tui --source browser"
+            looked.append(Looked(place, found=True, outcome="a claude.ai session", do=do))
+    return looked or [Looked("Browsers", found=False, outcome="no claude.ai session")]
 
 
 def _home(env: Mapping[str, str]) -> str:
@@ -245,8 +256,11 @@ def _read(profile: Profile) -> dict[str, str] | str:
     import sqlite3
     import struct
 
-    if not _may_have_session(profile):
+    cipher = _cipher_of_session(profile)
+    if cipher is None:
         return "none"
+    if cipher == _APP_BOUND:
+        return "app-bound"
     import browser_cookie3
 
     if not (os.environ.get("DBUS_SESSION_BUS_ADDRESS") or sys.platform in ("darwin", "win32")):
@@ -260,18 +274,21 @@ def _read(profile: Profile) -> dict[str, str] | str:
     except (sqlite3.OperationalError, PermissionError):
         return "privacy" if profile.browser == "safari" else "locked"
     except browser_cookie3.BrowserCookieError as error:
-        return "keyring" if "key" in str(error).lower() else "unreadable"
-    except (AssertionError, struct.error):
+        return "keyring" if "key" in str(error).lower() else "locked"
+    except (sqlite3.DatabaseError, AssertionError, struct.error):
         return "unreadable"
     except Exception:  # whatever a keyring's or a cipher's library raises  # noqa: BLE001
-        return "app-bound" if sys.platform == "win32" else "keyring"
+        return "keyring"
     cookies = {cookie.name: cookie.value for cookie in jar if cookie.domain in HOSTS and cookie.name in _WANTED}
     cookies = {name: value for name, value in cookies.items() if value and value.isascii() and value.isprintable()}
     return cookies if SESSION in cookies else "none"
 
 
-def _may_have_session(profile: Profile) -> bool:
-    """Whether the database, as far as it can be read, holds a session's cookie: no keyring is asked for nothing."""
+def _cipher_of_session(profile: Profile) -> bytes | None:
+    """How the session's cookie is encrypted (its first bytes; empty: not, or not known); None where there is none.
+
+    As far as the database can be read without asking anybody for a key.
+    """
     import sqlite3
     from contextlib import closing
 
@@ -279,12 +296,14 @@ def _may_have_session(profile: Profile) -> bool:
         try:
             content = Path(profile.cookies).read_bytes()
         except OSError:
-            return True  # it may; reading it will say why not
-        return SESSION.encode() in content and HOSTS[0].encode() in content
-    host, table = ("host", "moz_cookies") if profile.cookies.endswith(".sqlite") else ("host_key", "cookies")
-    query = f"SELECT 1 FROM {table} WHERE name = ? AND {host} IN (?, ?)"  # noqa: S608 - two constants
+            return b""  # there may be one; reading it will say why not
+        return b"" if SESSION.encode() in content and HOSTS[0].encode() in content else None
+    firefox = profile.cookies.endswith(".sqlite")
+    what, table, host = ("x''", "moz_cookies", "host") if firefox else (_CIPHER, "cookies", "host_key")
+    query = f"SELECT {what} FROM {table} WHERE name = ? AND {host} IN (?, ?)"  # noqa: S608 - constants
     try:
         with closing(sqlite3.connect(f"{Path(profile.cookies).as_uri()}?mode=ro", uri=True, timeout=0)) as database:
-            return database.execute(query, (SESSION, *HOSTS)).fetchone() is not None
+            row = database.execute(query, (SESSION, *HOSTS)).fetchone()
+            return None if row is None else bytes(row[0] or b"")
     except sqlite3.Error:
-        return True  # locked, as a running Firefox keeps it: browser_cookie3 knows how to read it all the same
+        return b""  # locked, as a running Firefox keeps it: browser_cookie3 knows how to read it all the same
