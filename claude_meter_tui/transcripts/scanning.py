@@ -1,9 +1,9 @@
 """Reads many transcripts: a few here, gigabytes in processes of their own, so that every core helps.
 
 Fresh processes and not threads, which would wait for one another's interpreter lock (and the screen for them), and not
-forks, which are unsafe under threads (FACTS §6). A process is given its files at once on its standard input, newest
-first, and answers each on its standard output; marshal, since both ends are the same interpreter running this file.
-It ends when nobody listens any more.
+forks, which are unsafe under threads (FACTS §6). A process is given files on its standard input, newest first and more
+whenever it is short of them, and answers each on its standard output; marshal, since both ends are the same interpreter
+running this file. It ends when nobody gives or listens any more.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from contextlib import suppress
 
 from claude_meter_tui.transcripts.counting import what_counts
 from claude_meter_tui.transcripts.records import Group, grouped, packed
@@ -18,9 +19,9 @@ from claude_meter_tui.transcripts.roots import TranscriptFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator, Sequence
     from queue import SimpleQueue
+    from typing import IO, Any
 
     from claude_meter_tui.transcripts.rows import Origin, Reader
 
@@ -52,6 +53,8 @@ class Scanned:
 if TYPE_CHECKING:
     Answer = tuple[int, Scanned | None, dict[int, Origin]]
     """(the job's number, None for a file that cannot be read, what new origins stand for)."""
+    Portion = tuple[int, str, str, str, int]
+    """A job as a process is given it: (number, path, project, session, offset)."""
 
 _TAIL = 128
 
@@ -106,76 +109,124 @@ _PROGRAM = (
     "from claude_meter_tui.transcripts import scanning; scanning.answer()"
 )
 _LENGTH = 4
+# A process works on one portion while the next is there already, and never waits for us.
+_PORTIONS_AHEAD = 2
+# What a pipe takes at once is 64 KB: more, and giving it would wait.
+_MOST_AT_ONCE = 100
+
+
+class _Worker:
+    """A process that reads, and what it was given that it has not answered yet."""
+
+    def __init__(self, answers: SimpleQueue[tuple[_Worker, bytes]]) -> None:
+        import subprocess
+        from threading import Thread
+
+        command = [sys.executable, "-S", "-E", "-c", _PROGRAM.format(sys.path)]
+        pipe, silent = subprocess.PIPE, subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=silent)  # noqa: S603
+        self._answers = answers
+        self._given: list[int] = []  # how many jobs of each portion are not answered yet
+        self._thread = Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    @property
+    def wants(self) -> bool:
+        """Whether it has less than a portion in reserve."""
+        return len(self._given) < _PORTIONS_AHEAD
+
+    def give(self, portion: Sequence[Portion]) -> None:
+        """Hand it a portion; none: there is nothing left."""
+        assert self._process.stdin is not None  # noqa: S101 - asked for
+        try:
+            if portion:
+                self._given.append(len(portion))
+                self._process.stdin.write(_framed(portion))
+                self._process.stdin.flush()
+            else:
+                self._process.stdin.close()
+        except OSError:  # it has failed already: its listener says so
+            self._process.kill()
+
+    def answered(self) -> None:
+        """Note that it has answered one more job."""
+        self._given[0] -= 1
+        if not self._given[0]:
+            del self._given[0]
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        self._process.kill()
+        self._thread.join()
+        self._process.wait()
+        for end in (self._process.stdin, self._process.stdout):
+            if end is not None:
+                with suppress(OSError):  # what it was given last, and did not take
+                    end.close()
+
+    def _listen(self) -> None:
+        """Pass each answer on, and an empty one at the end."""
+        assert self._process.stdout is not None  # noqa: S101 - asked for
+        while body := _frame(self._process.stdout):
+            self._answers.put((self, body))
+        self._answers.put((self, b""))
 
 
 def _scan_in_processes(jobs: Sequence[Job], processes: int) -> Iterator[Answer]:
-    """As `scan`; the files of a process that failed get no answer."""
-    import subprocess
+    """As `scan`; the files a failed process was given get no answer."""
     from queue import SimpleQueue
-    from threading import Thread
 
-    answers: SimpleQueue[bytes] = SimpleQueue()
-    shares = _shares(jobs, processes)
-    command = [sys.executable, "-S", "-E", "-c", _PROGRAM.format(sys.path)]
-    pipe, silent = subprocess.PIPE, subprocess.DEVNULL
-    running = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=silent) for _ in shares]  # noqa: S603
-    listening = [Thread(target=_listen, args=(process, answers), daemon=True) for process in running]
+    answers: SimpleQueue[tuple[_Worker, bytes]] = SimpleQueue()
+    portions = _portions(jobs, processes)
+    workers: list[_Worker] = []
     try:
-        for process, share, thread in zip(running, shares, listening, strict=True):
-            thread.start()
-            _ask(process, [(number, *_as_plain(jobs[number])) for number in share])
-        waiting = len(running)
+        for _ in range(processes):
+            workers.append(_Worker(answers))
+            workers[-1].give(next(portions, ()))
+        for worker in workers:
+            worker.give(next(portions, ()))
+        waiting = len(workers)
         while waiting:
-            frame = answers.get()
+            worker, frame = answers.get()
             if not frame:
                 waiting -= 1
                 continue
             number, found, origins = marshal.loads(frame)  # noqa: S302 - from our own process
+            worker.answered()
+            if worker.wants:
+                worker.give(next(portions, ()))
             yield number, None if found is None else Scanned(*found), origins
     finally:
-        for process, thread in zip(running, listening, strict=True):
-            process.kill()
-            if thread.ident is not None:
-                thread.join()
-            process.wait()
-            for end in (process.stdin, process.stdout):
-                if end is not None:
-                    end.close()
+        for worker in workers:
+            worker.end()
 
 
-def _as_plain(job: Job) -> tuple[str, str, str, int]:
-    file, offset, _ = job
-    return file.path, file.project, file.session, offset
+def _portions(jobs: Sequence[Job], processes: int) -> Iterator[list[Portion]]:
+    """The jobs in their order in ever smaller portions, so that all processes end at about the same time."""
+    left = sum(size - offset for _, offset, size in jobs)
+    portion: list[Portion] = []
+    bytes_in = 0
+    for number, (file, offset, size) in enumerate(jobs):
+        portion.append((number, file.path, file.project, file.session, offset))
+        bytes_in += size - offset
+        if bytes_in * processes * _PORTIONS_AHEAD * 2 >= left or len(portion) == _MOST_AT_ONCE:
+            yield portion
+            left -= bytes_in
+            portion, bytes_in = [], 0
+    if portion:
+        yield portion
 
 
-def _shares(jobs: Sequence[Job], processes: int) -> list[list[int]]:
-    """The jobs' numbers, dealt out in their order so that each process has as much to read."""
-    shares: list[list[int]] = [[] for _ in range(processes)]
-    sizes = [0] * processes
-    for number, (_, offset, size) in enumerate(jobs):
-        least = sizes.index(min(sizes))
-        shares[least].append(number)
-        sizes[least] += size - offset + 4096  # opening a file costs something too
-    return [share for share in shares if share]
+def _framed(value: Any) -> bytes:
+    body = marshal.dumps(value)
+    return len(body).to_bytes(_LENGTH, "little") + body
 
 
-def _ask(process: subprocess.Popen[bytes], share: list[tuple[int, str, str, str, int]]) -> None:
-    assert process.stdin is not None  # noqa: S101 - asked for
-    try:
-        process.stdin.write(marshal.dumps(share))
-        process.stdin.close()
-    except OSError:  # it has failed already
-        process.kill()
-
-
-def _listen(process: subprocess.Popen[bytes], answers: SimpleQueue[bytes]) -> None:
-    """Pass each answer on, and an empty one at the end."""
-    assert process.stdout is not None  # noqa: S101 - asked for
-    while len(head := process.stdout.read(_LENGTH)) == _LENGTH:
-        body = process.stdout.read(int.from_bytes(head, "little"))
-        if len(body) == int.from_bytes(head, "little"):
-            answers.put(body)
-    answers.put(b"")
+def _frame(source: IO[bytes]) -> bytes:
+    """What the next frame holds; empty at the end, also in the middle of one."""
+    length = int.from_bytes(source.read(_LENGTH), "little")
+    body = source.read(length)
+    return body if len(body) == length else b""
 
 
 def answer() -> None:
@@ -185,14 +236,13 @@ def answer() -> None:
     from claude_meter_tui.transcripts.rows import Reader
 
     gc.disable()  # small objects without cycles, in a process that ends after this
-    share = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - from our own process
     reader, out = Reader(), sys.stdout.buffer
     try:
-        for number, path, project, session, offset in share:
-            found = _scan_one(reader, TranscriptFile("", path, project, session), offset)
-            plain = None if found is None else (found.to, found.tail, found.turns, found.groups, found.loose)
-            body = marshal.dumps((number, plain, reader.new_origins()))
-            out.write(len(body).to_bytes(_LENGTH, "little") + body)
-        out.flush()
+        while portion := _frame(sys.stdin.buffer):
+            for number, path, project, session, offset in marshal.loads(portion):  # noqa: S302 - from our own process
+                found = _scan_one(reader, TranscriptFile("", path, project, session), offset)
+                plain = None if found is None else (found.to, found.tail, found.turns, found.groups, found.loose)
+                out.write(_framed((number, plain, reader.new_origins())))
+            out.flush()
     except BrokenPipeError:
         os._exit(0)  # nobody listens any more
