@@ -368,6 +368,19 @@ def test_what_a_failed_process_leaves_is_read_here(kept: Kept, monkeypatch: pyte
     assert kept.refresh()[1] == 1 and kept.total() == 220
 
 
+def test_a_process_that_fails_half_way_costs_nothing(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        file = tree_of(kept.root, row(f"m{number}")) / "projects" / "p" / "s.jsonl"
+        file.rename(file.with_name(f"s{number}.jsonl"))
+    monkeypatch.setattr(scanning, "_WORTH_PROCESSES", 0)
+    dies = "from claude_meter_tui.transcripts import scanning; one = scanning._scan_one; left = [7]\n"
+    dies += "def dying(*args):\n    left[0] -= 1\n    return one(*args) if left[0] else sys.exit(1)\n"
+    dies += "scanning._scan_one = dying\n"
+    whole = scanning._PROGRAM
+    monkeypatch.setattr(scanning, "_PROGRAM", whole.replace("; scanning.answer()", f"\n{dies}scanning.answer()"))
+    assert kept.refresh()[1] == 40 and kept.total() == 40 * 110
+
+
 def test_a_scan_that_is_given_up_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tree(tmp_path, NOON)
     monkeypatch.setattr(scanning, "_WORTH_PROCESSES", 0)
