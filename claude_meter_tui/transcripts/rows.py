@@ -14,7 +14,7 @@ import msgspec
 import stringzilla
 from xxhash import xxh3_64_digest
 
-from claude_meter_tui.transcripts.records import NAMELESS, Record
+from claude_meter_tui.transcripts.records import NAMELESS, TAIL, Record
 
 if TYPE_CHECKING:
     from claude_meter_tui.transcripts.roots import TranscriptFile
@@ -81,13 +81,14 @@ Origin = tuple[str, str, str]
 class Read(NamedTuple):
     """What reading a file on gave.
 
-    `records` are of whole lines up to the offset `to`; `loose` of a last line that has no newline yet, which is read
-    again next time. Rows that only say again what the row before said are left out.
+    `records` are of whole lines up to the offset `to`, of which `tail` are the last bytes; `loose` of a last line that
+    has no newline yet, which is read again next time. Rows that only say again what the row before said are left out.
     """
 
     records: list[Record]
     loose: list[Record]
     to: int
+    tail: bytes
 
 
 class Reader:
@@ -112,6 +113,7 @@ class Reader:
         records: list[Record] = []
         buffer, filled = self._buffer, 0
         last: _Row | None = None
+        tail = b""
         with open(file.path, "rb", buffering=0) as source:  # noqa: PTH123 - the hot path
             source.seek(offset)
             while got := source.readinto(memoryview(buffer)[filled:]):
@@ -120,13 +122,14 @@ class Reader:
                 if end:
                     last = self._collect(buffer, end, file, last, records)
                     offset += end
+                    tail = (tail + buffer[max(0, end - TAIL) : end])[-TAIL:]
                     buffer[: filled - end] = buffer[end:filled]
                     filled -= end
                 elif filled == len(buffer):
                     buffer = buffer + bytearray(len(buffer))  # a line longer than the buffer
             loose: list[Record] = []
             self._collect(buffer, filled, file, last, loose)
-        return Read(records, loose, offset)
+        return Read(records, loose, offset, tail)
 
     def new_origins(self) -> dict[int, Origin]:
         """The origins met since this was asked last."""

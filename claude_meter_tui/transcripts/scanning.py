@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 
 from claude_meter_tui.transcripts.counting import what_counts
-from claude_meter_tui.transcripts.records import Group, grouped, packed
+from claude_meter_tui.transcripts.records import TAIL, Group, grouped, packed
 from claude_meter_tui.transcripts.roots import TranscriptFile
 
 TYPE_CHECKING = False
@@ -56,8 +56,6 @@ if TYPE_CHECKING:
     Portion = tuple[int, str, str, str, int]
     """A job as a process is given it: (number, path, project, session, offset)."""
 
-_TAIL = 128
-
 
 def tail_of(path: str, offset: int) -> bytes:
     """The last bytes before an offset; shorter than the offset allows if the file no longer reaches it.
@@ -65,7 +63,7 @@ def tail_of(path: str, offset: int) -> bytes:
     Raises:
         OSError: the file cannot be read.
     """
-    start = max(0, offset - _TAIL)
+    start = max(0, offset - TAIL)
     with open(path, "rb", buffering=0) as source:  # noqa: PTH123
         source.seek(start)
         return source.read(offset - start)
@@ -93,7 +91,8 @@ def scan(jobs: Sequence[Job]) -> Iterator[Answer]:
 def _scan_one(reader: Reader, file: TranscriptFile, offset: int) -> Scanned | None:
     try:
         read = reader.read_on(file, offset)
-        tail = tail_of(file.path, read.to)
+        known = len(read.tail) in (TAIL, read.to)  # of a few bytes read on, it begins before them
+        tail = read.tail if known else tail_of(file.path, read.to)
     except OSError:
         return None
     turns, groups = grouped(what_counts(read.records))
