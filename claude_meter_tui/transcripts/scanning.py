@@ -108,14 +108,13 @@ _PROGRAM = (
     "from claude_meter_tui.transcripts import scanning; scanning.answer()"
 )
 _LENGTH = 4
-# A process works on one portion while the next is there already, and never waits for us.
-_PORTIONS_AHEAD = 2
-# What a pipe takes at once is 64 KB: more, and giving it would wait.
-_MOST_AT_ONCE = 100
+# Some milliseconds of work; and no more than a pipe takes without waiting (64 KB, of which two portions).
+_PORTION_BYTES = 4 << 20
+_PORTION_FILES = 100
 
 
 class _Worker:
-    """A process that reads, and what it was given that it has not answered yet."""
+    """A process that reads what it is given, one portion after the other."""
 
     def __init__(self, answers: SimpleQueue[tuple[_Worker, bytes]]) -> None:
         import subprocess
@@ -125,33 +124,21 @@ class _Worker:
         pipe, silent = subprocess.PIPE, subprocess.DEVNULL
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=silent)  # noqa: S603
         self._answers = answers
-        self._given: list[int] = []  # how many jobs of each portion are not answered yet
         self._thread = Thread(target=self._listen, daemon=True)
         self._thread.start()
 
-    @property
-    def wants(self) -> bool:
-        """Whether it has less than a portion in reserve."""
-        return len(self._given) < _PORTIONS_AHEAD
-
-    def give(self, portion: Sequence[Portion]) -> None:
-        """Hand it a portion; none: there is nothing left."""
+    def give_of(self, portions: Iterator[list[Portion]]) -> None:
+        """Hand it the next portion; where none is left, tell it so."""
         assert self._process.stdin is not None  # noqa: S101 - asked for
+        portion = next(portions, None)
         try:
-            if portion:
-                self._given.append(len(portion))
+            if portion is None:
+                self._process.stdin.close()
+            else:
                 self._process.stdin.write(_framed(portion))
                 self._process.stdin.flush()
-            else:
-                self._process.stdin.close()
         except OSError:  # it has failed already: its listener says so
             self._process.kill()
-
-    def answered(self) -> None:
-        """Note that it has answered one more job."""
-        self._given[0] -= 1
-        if not self._given[0]:
-            del self._given[0]
 
     def end(self) -> None:
         """End it, whatever it is doing."""
@@ -164,7 +151,7 @@ class _Worker:
                     end.close()
 
     def _listen(self) -> None:
-        """Pass each answer on, and an empty one at the end."""
+        """Pass the answers on, a portion's at once, and empty ones at the end."""
         assert self._process.stdout is not None  # noqa: S101 - asked for
         while body := _frame(self._process.stdout):
             self._answers.put((self, body))
@@ -176,42 +163,38 @@ def _scan_in_processes(jobs: Sequence[Job], processes: int) -> Iterator[Answer]:
     from queue import SimpleQueue
 
     answers: SimpleQueue[tuple[_Worker, bytes]] = SimpleQueue()
-    portions = _portions(jobs, processes)
+    portions = _portions(jobs)
     workers: list[_Worker] = []
     try:
         for _ in range(processes):
             workers.append(_Worker(answers))
-            workers[-1].give(next(portions, ()))
+            workers[-1].give_of(portions)
         for worker in workers:
-            worker.give(next(portions, ()))
+            worker.give_of(portions)  # a second one: it works on one while the next is there already
         waiting = len(workers)
         while waiting:
             worker, frame = answers.get()
             if not frame:
                 waiting -= 1
                 continue
-            number, found, origins = marshal.loads(frame)  # noqa: S302 - from our own process
-            worker.answered()
-            if worker.wants:
-                worker.give(next(portions, ()))
-            yield number, None if found is None else Scanned(*found), origins
+            worker.give_of(portions)
+            for number, found, origins in marshal.loads(frame):  # noqa: S302 - from our own process
+                yield number, None if found is None else Scanned(*found), origins
     finally:
         for worker in workers:
             worker.end()
 
 
-def _portions(jobs: Sequence[Job], processes: int) -> Iterator[list[Portion]]:
-    """The jobs in their order in ever smaller portions, so that all processes end at about the same time."""
-    left = sum(size - offset for _, offset, size in jobs)
+def _portions(jobs: Sequence[Job]) -> Iterator[list[Portion]]:
+    """The jobs in their order, in portions small enough that all processes end at about the same time."""
     portion: list[Portion] = []
-    bytes_in = 0
+    weight = 0
     for number, (file, offset, size) in enumerate(jobs):
         portion.append((number, file.path, file.project, file.session, offset))
-        bytes_in += size - offset
-        if bytes_in * processes * _PORTIONS_AHEAD * 2 >= left or len(portion) == _MOST_AT_ONCE:
+        weight += size - offset
+        if weight >= _PORTION_BYTES or len(portion) == _PORTION_FILES:
             yield portion
-            left -= bytes_in
-            portion, bytes_in = [], 0
+            portion, weight = [], 0
     if portion:
         yield portion
 
@@ -238,10 +221,12 @@ def answer() -> None:
     reader, out = Reader(), sys.stdout.buffer
     try:
         while portion := _frame(sys.stdin.buffer):
+            answers: list[tuple[int, tuple[object, ...] | None, dict[int, Origin]]] = []
             for number, path, project, session, offset in marshal.loads(portion):  # noqa: S302 - from our own process
                 found = _scan_one(reader, TranscriptFile("", path, project, session), offset)
                 plain = None if found is None else (found.to, found.tail, found.turns, found.groups, found.loose)
-                out.write(_framed((number, plain, reader.new_origins())))
+                answers.append((number, plain, reader.new_origins()))
+            out.write(_framed(answers))
             out.flush()
     except BrokenPipeError:
         os._exit(0)  # nobody listens any more
