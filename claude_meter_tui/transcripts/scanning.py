@@ -108,9 +108,10 @@ _PROGRAM = (
     "from claude_meter_tui.transcripts import scanning; scanning.answer()"
 )
 _LENGTH = 4
-# Some milliseconds of work; and no more than a pipe takes without waiting (64 KB, of which two portions).
+# Some milliseconds of work each, and enough of them ahead that no process waits while what others read is written.
 _PORTION_BYTES = 4 << 20
-_PORTION_FILES = 100
+_PORTION_FILES = 50
+_PORTIONS_AHEAD = 4
 
 
 class _Worker:
@@ -169,8 +170,8 @@ def _scan_in_processes(jobs: Sequence[Job], processes: int) -> Iterator[Answer]:
         for _ in range(processes):
             workers.append(_Worker(answers))
             workers[-1].give_of(portions)
-        for worker in workers:
-            worker.give_of(portions)  # a second one: it works on one while the next is there already
+        for worker in workers * (_PORTIONS_AHEAD - 1):
+            worker.give_of(portions)
         waiting = len(workers)
         while waiting:
             worker, frame = answers.get()
