@@ -14,7 +14,7 @@ import msgspec
 import stringzilla
 from xxhash import xxh3_64_digest
 
-from claude_meter_tui.transcripts.records import NAMELESS, TAIL, Record
+from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, TAIL, Record
 
 if TYPE_CHECKING:
     from claude_meter_tui.transcripts.roots import TranscriptFile
@@ -153,13 +153,22 @@ class Reader:
                 row = decode(view[start:stop])
             except msgspec.DecodeError:  # ValidationError is one
                 row = _lenient(bytes(view[start:stop]))
-            if row is not None and (last is None or not _again(row, last)):
+            # A message has one to four rows: one that only states the turn of the row before once more is passed over.
+            if row is not None and not (
+                last is not None
+                and row.message == last.message
+                and row.request_id == last.request_id
+                and row.timestamp is not None
+                and row.timestamp >= last.timestamp  # type: ignore[operator]  # `last` has one
+                and row.is_sidechain == last.is_sidechain
+                and row.session_id == last.session_id
+            ):
                 record = self._record(row, file)
-                if record is None:
-                    last = None
-                else:
+                last = None
+                if record is not None:
                     records.append(record)
-                    last = row
+                    if record[MESSAGE] != NAMELESS and row.message is not None and row.message.usage is not None:
+                        last = row
             at = find(buffer, _MARKER, stop, end)
         return last
 
@@ -206,25 +215,6 @@ class Reader:
             self._ids[named] = origin
             self._new[origin] = named
         return origin
-
-
-def _again(row: _Row, last: _Row) -> bool:
-    """Whether a row only states the turn of the row before once more: a message has one to four rows."""
-    message, before = row.message, last.message
-    if message is None or before is None or message.id != before.id:
-        return False
-    return (
-        message.id is not None
-        and message.usage is not None
-        and message.usage == before.usage
-        and row.request_id == last.request_id
-        and row.is_sidechain == last.is_sidechain
-        and row.timestamp is not None
-        and last.timestamp is not None
-        and row.timestamp >= last.timestamp
-        and message.model == before.model
-        and row.session_id == last.session_id
-    )
 
 
 def _lenient(line: bytes) -> _Row | None:
