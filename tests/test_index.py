@@ -378,7 +378,12 @@ def test_a_process_that_fails_half_way_costs_nothing(kept: Kept, monkeypatch: py
     dies += "scanning._scan_one = dying\n"
     whole = scanning._PROGRAM
     monkeypatch.setattr(scanning, "_PROGRAM", whole.replace("; scanning.answer()", f"\n{dies}scanning.answer()"))
+    monkeypatch.setattr(scanning, "_PORTION_FILES", 2)
+    left_over: list[object] = []
+    one = scanning._scan_one
+    monkeypatch.setattr(scanning, "_scan_one", lambda *args: left_over.append(args) or one(*args))
     assert kept.refresh()[1] == 40 and kept.total() == 40 * 110
+    assert 0 < len(left_over) < 40
 
 
 def test_a_scan_that_is_given_up_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

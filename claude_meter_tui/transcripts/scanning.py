@@ -164,10 +164,11 @@ def _scan_in_processes(jobs: Sequence[Job], processes: int) -> Iterator[Answer]:
     from queue import SimpleQueue
 
     answers: SimpleQueue[tuple[_Worker, bytes]] = SimpleQueue()
-    portions = _portions(jobs)
+    every = list(_portions(jobs))
+    portions = iter(every)
     workers: list[_Worker] = []
     try:
-        for _ in range(processes):
+        for _ in every[:processes]:
             workers.append(_Worker(answers))
             workers[-1].give_of(portions)
         for worker in workers * (_PORTIONS_AHEAD - 1):
