@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui import standing
+from claude_meter_tui.transcripts.records import HOUR_MS, milliseconds
 from claude_meter_tui.transcripts.sums import TokenSum
 from claude_meter_tui.transcripts.turns import piece_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from claude_meter_tui.state import Point
     from claude_meter_tui.transcripts.turns import Piece, Turn
     from claude_meter_tui.windows import Window
 
-_HOUR_MS = 3_600_000
 # What Claude Code itself is to the server: every turn in a transcript is one of these surfaces' (FACTS §5).
 _OWN_SURFACES = ("oauth_apps", "claude_code")
 
@@ -65,14 +66,14 @@ def what_counts(window: Window) -> tuple[str, Callable[[str], bool]]:
 
 def cuts(windows: Iterable[Window], now: datetime, earliest: datetime) -> list[int]:
     """The times (ms) at which pieces must be cut for `share_of` to be exact, back to `earliest`."""
-    found = {_millis(now)}
+    found = {milliseconds(now)}
     for window in windows:
         if (moment := window.opened_at) is None or window.length_seconds is None:
             continue
-        found.add(_millis(moment))
+        found.add(milliseconds(moment))
         while window.group != "session" and moment > earliest:
             moment -= timedelta(seconds=window.length_seconds)
-            found.add(_millis(moment))
+            found.add(milliseconds(moment))
     return sorted(found)
 
 
@@ -89,7 +90,7 @@ def share_of(window: Window, pieces: Iterable[Piece], now: datetime) -> Share:
     tokens = TokenSum()
     if since is None or counts == "none" or window.length_seconds is None:
         return Share(counts, since, tokens, None, None, None)
-    start, end = _millis(since), _millis(now)
+    start, end = milliseconds(since), milliseconds(now)
     earlier: list[Piece] = []
     for piece in pieces:
         if piece.last_at > end or not counted(piece.model):
@@ -116,7 +117,7 @@ def blocks(pieces: Sequence[Piece], length: timedelta) -> list[int]:
     start = last = -width
     for piece in pieces:
         if piece.first_at - start >= width or piece.first_at - last >= width or not sums:
-            start = piece.first_at // _HOUR_MS * _HOUR_MS
+            start = piece.first_at // HOUR_MS * HOUR_MS
             sums.append(0)
         sums[-1] += piece.total_tokens
         last = max(last, piece.last_at)
@@ -125,7 +126,7 @@ def blocks(pieces: Sequence[Piece], length: timedelta) -> list[int]:
 
 def spans(pieces: Iterable[Piece], since: datetime, length: timedelta) -> list[int]:
     """Sums over the whole spans of `length` that end at `since`, one before the other."""
-    width, end = length // timedelta(milliseconds=1), _millis(since)
+    width, end = length // timedelta(milliseconds=1), milliseconds(since)
     sums: dict[int, int] = {}
     for piece in pieces:
         number = (end - 1 - piece.first_at) // width
@@ -171,8 +172,8 @@ def rises(window: Window, points: Sequence[Point], turns: Iterable[Turn]) -> lis
 
 
 def _said(turns: list[Turn], before: Point, after: Point | None) -> tuple[TokenSum, tuple[str, ...]]:
-    start = _millis(before.observed_at)
-    end = _millis(after.observed_at) if after is not None else None
+    start = milliseconds(before.observed_at)
+    end = milliseconds(after.observed_at) if after is not None else None
     whole, models = TokenSum(), dict[str, int]()
     for turn in turns:
         if turn.at > start and (end is None or turn.at <= end):
@@ -201,7 +202,3 @@ def _is_of(model: str, words: list[str]) -> bool:
     """Whether a model's id holds these words in a row: `Fable` ↔ `claude-fable-5`."""
     own = _words(model)
     return bool(words) and any(own[at : at + len(words)] == words for at in range(len(own)))
-
-
-def _millis(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import attribution
 from claude_meter_tui.report import short_label
 from claude_meter_tui.transcripts.following import Follower, Following
 from claude_meter_tui.transcripts.ledger import Ledger
-from claude_meter_tui.transcripts.records import HOUR_MS
+from claude_meter_tui.transcripts.records import HOUR_MS, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from claude_meter_tui.attribution import Rise, Share
     from claude_meter_tui.state import Point
@@ -127,7 +128,7 @@ class LocalSide:
     ) -> Beside:
         pieces = self._cut_pieces(windows, now, change)
         share = attribution.share_of(window, pieces, now)
-        end = _millis(now) + 1
+        end = milliseconds(now) + 1
         said = tuple(
             Said(turn, tuple(short_label(moved.label) for moved in attribution.fan_out(turn.model, windows)))
             for turn in self._ledger.newest_turns(_TURNS, end)
@@ -156,7 +157,7 @@ class LocalSide:
     ) -> tuple[tuple[int, int], ...]:
         if share.since is None or share.counts == "none":
             return ()
-        start = _millis(share.since)
+        start = milliseconds(share.since)
         if window.group == "session":
             turns = self._ledger.turns(start, end)
             return tuple((turn.at, turn.total_tokens) for turn in turns if counted(turn.model))
@@ -174,8 +175,4 @@ class LocalSide:
             if at == 0:
                 break
         kept = points[max(0, at - 1) :]
-        return kept, self._ledger.turns(_millis(kept[0].observed_at), end) if kept else []
-
-
-def _millis(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        return kept, self._ledger.turns(milliseconds(kept[0].observed_at), end) if kept else []

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from claude_meter_tui import paths
 from claude_meter_tui.secret import Secret
 from claude_meter_tui.sources.source import Looked
 
@@ -144,7 +145,7 @@ def profiles(env: Mapping[str, str], platform: str = sys.platform) -> list[Profi
         for base in _expanded(bases[number], env):
             found += [Profile(browser, file.parent.name, str(file)) for file in sorted(base.glob("*/cookies.sqlite"))]
     if platform == "darwin":
-        files = (path.replace("~", _home(env), 1) for path in _SAFARI)
+        files = (path.replace("~", paths.home(env), 1) for path in _SAFARI)
         found += [Profile("safari", "Default", file) for file in files if _is_there(file)][:1]
     return found
 
@@ -188,10 +189,6 @@ def glance(env: Mapping[str, str]) -> list[Looked]:
     return looked or [Looked("Browsers", found=False, outcome="no claude.ai session")]
 
 
-def _home(env: Mapping[str, str]) -> str:
-    return env.get("HOME") or env.get("USERPROFILE") or str(Path.home())
-
-
 def _is_there(file: str) -> bool:
     """Whether there is such a file, one that may not even be looked at included."""
     try:
@@ -201,7 +198,7 @@ def _is_there(file: str) -> bool:
 
 
 def _expanded(bases: tuple[str, ...], env: Mapping[str, str]) -> Iterator[Path]:
-    home = _home(env)
+    home = paths.home(env)
     for base in bases:
         path = base.replace("~", home, 1)
         for name in ("LOCALAPPDATA", "APPDATA"):

@@ -6,6 +6,7 @@ processes agree on them without talking; what a turn's `origin` stands for is ke
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from struct import Struct
 
@@ -38,6 +39,15 @@ NAMELESS = bytes(8)
 HOUR_MS = 3_600_000
 TAIL = 128
 """How many bytes before the place a file was read to are kept, to notice a rewrite."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970 UTC, as records and turns have their times."""
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def total_of(record: Record) -> int:

@@ -7,14 +7,14 @@ there; a row that holds another `usage` object (a sub-agent's result) is decoded
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args
 
 import msgspec
 import stringzilla
 from xxhash import xxh3_64_digest
 
-from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, TAIL, Record
+from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, TAIL, Record, milliseconds
 
 if TYPE_CHECKING:
     from claude_meter_tui.transcripts.roots import TranscriptFile
@@ -23,8 +23,6 @@ _MARKER = b'"usage"'
 # As much as stays in a core's cache between reading and searching it.
 _CHUNK = 512 << 10
 _SYNTHETIC = "<synthetic>"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 # A packed record has 32 bits for each count (a thousand times the largest context), and a row with an empty name is not
 # one Claude Code wrote (the reference drops it too): such rows are refused by the decoder, in C.
@@ -196,7 +194,7 @@ class Reader:
             self._origin = self._origin_of((model or "", session, file.project))
             self._model, self._session, self._file = model, session, file
         return (
-            (timestamp - _EPOCH) // _MILLISECOND,
+            milliseconds(timestamp),
             NAMELESS if message_id is None else xxh3_64_digest(message_id.encode()),
             NAMELESS if request_id is None else xxh3_64_digest(request_id.encode()),
             self._origin,
