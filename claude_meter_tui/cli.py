@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from claude_meter_tui import __version__, report
-from claude_meter_tui.errors import MeterError
+from claude_meter_tui.errors import BadUsageError, MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,9 +30,9 @@ _THEMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 def run(arguments: Sequence[str]) -> int:
     """Parse and run; gives the exit code."""
-    parsed = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = parsed.command
     try:
+        parsed = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = parsed.command
         return command(parsed)
     except MeterError as error:
         print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
@@ -45,8 +45,16 @@ def run(arguments: Sequence[str]) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every command does; argparse would print the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        sentence = " ".join(message.split())  # what was given may hold line breaks
+        raise BadUsageError(f"{sentence[:1].upper()}{sentence[1:]}.", f"See `{self.prog} --help`.")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog="claude-meter-tui",
         description=f"{_ABOUT} Without a command: the dashboard.",
         epilog=_AFTER,
@@ -122,18 +130,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    commands: argparse._SubParsersAction[_Parser],
     name: str,
     command: Callable[[argparse.Namespace], int],
     text: str,
-) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+) -> _Parser:
+    added: _Parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
     added.set_defaults(command=command)
     return added
 
 
 def _port(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else -1
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError("a port is from 0 to 65535")
     return number

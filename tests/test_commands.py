@@ -113,6 +113,16 @@ def test_status_asks_nobody(live: DemoServer) -> None:
 def test_bad_usage_exits_2(scratch_home: Path) -> None:
     for arguments in (["status", "--format", "x"], ["nonsense"], ["once", "--source", "x"], ["--theme", "pink"]):
         assert run_script(*arguments).returncode == 2
+    wrong: tuple[tuple[list[str], str], ...] = (
+        (["local", "--by", "week"], "--by"),
+        (["statusline", "--then"], "--then"),
+        (["bridge", "--port", "x"], "65535"),
+        (["local", "a\nb"], "a b"),
+    )
+    for arguments, word in wrong:
+        done = run_script(*arguments)
+        assert done.returncode == 2 and word in done.stderr and "--help" in done.stderr
+        assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
     refused = run_script("once", env={"CLAUDE_METER_API_URL": "http://example.com"})
     assert refused.returncode == 2 and "loopback" in refused.stderr and len(refused.stderr.splitlines()) == 1
     assert run_script("history", "--since", "someday").returncode in (2, 4)
