@@ -14,7 +14,6 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from claude_meter_tui import standing
 from claude_meter_tui.transcripts.records import HOUR_MS, milliseconds
 from claude_meter_tui.transcripts.sums import TokenSum
 from claude_meter_tui.transcripts.turns import piece_of
@@ -23,12 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from claude_meter_tui.instances import Instance
     from claude_meter_tui.state import Point
     from claude_meter_tui.transcripts.turns import Piece, Turn
     from claude_meter_tui.windows import Window
 
 # What Claude Code itself is to the server: every turn in a transcript is one of these surfaces' (FACTS §5).
 _OWN_SURFACES = ("oauth_apps", "claude_code")
+# Every turn counts in these; in a window nobody knows, none can be said to.
+_OF_EVERY_TURN = ("five_hour", "seven_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Share:
         tokens: sums since then.
         assumed_cap: the largest earlier sum over as long a time, in tokens of all four kinds; None without one.
         percent_of_assumed_cap, gap_points: that as a percentage, and the server's utilization less it.
+        early: whether the server's counter began anew before the reset it had announced.
     """
 
     counts: str
@@ -50,26 +53,32 @@ class Share:
     assumed_cap: int | None
     percent_of_assumed_cap: float | None
     gap_points: float | None
+    early: bool = False
 
 
-def what_counts(window: Window) -> tuple[str, Callable[[str], bool]]:
-    """(`all` | `model` | `none`, whether a turn of this model counts): as far as model and surface are understood."""
+def what_counts(window: Window) -> tuple[str, Callable[[Turn | Piece], bool]]:
+    """(`all` | `model` | `none`, whether a turn counts): as far as model and surface are understood.
+
+    What the plan's server never saw (a cloud provider's turns, another maker's) counts in no window.
+    """
     surface_seen = window.surface is None or window.surface in _OWN_SURFACES
     known = window.group in ("session", "weekly")
-    if not surface_seen or not known:
+    every = window.key in _OF_EVERY_TURN or window.surface in _OWN_SURFACES
+    if not surface_seen or not known or (window.model is None and not every):
         return "none", lambda _: False
     if window.model is None:
-        return "all", lambda _: True
+        return "all", lambda turn: turn.on_plan
     words = _words(window.model)
-    return "model", lambda model: _is_of(model, words)
+    return "model", lambda turn: turn.on_plan and _is_of(turn.model, words)
 
 
-def cuts(windows: Iterable[Window], now: datetime, earliest: datetime) -> list[int]:
-    """The times (ms) at which pieces must be cut for `share_of` to be exact, back to `earliest`."""
-    found = {milliseconds(now)}
-    for window in windows:
-        if (moment := window.opened_at) is None or window.length_seconds is None:
+def cuts(instances: Iterable[Instance], now: datetime, earliest: datetime, skew: timedelta = timedelta(0)) -> list[int]:
+    """The times (ms) at which pieces must be cut for `share_of` to be exact, back to `earliest`, by the local clock."""
+    found = {milliseconds(now - skew)}
+    for window, since, _ in instances:
+        if since is None or window.length_seconds is None:
             continue
+        moment = since - skew
         found.add(milliseconds(moment))
         while window.group != "session" and moment > earliest:
             moment -= timedelta(seconds=window.length_seconds)
@@ -77,33 +86,38 @@ def cuts(windows: Iterable[Window], now: datetime, earliest: datetime) -> list[i
     return sorted(found)
 
 
-def share_of(window: Window, pieces: Iterable[Piece], now: datetime) -> Share:
+def share_of(instance: Instance, pieces: Iterable[Piece], now: datetime, skew: timedelta = timedelta(0)) -> Share:
     """The local side of a window at a moment.
 
+    Windows are on the server's clock, turns on the local one: here, and nowhere else, the two meet.
+
     Args:
-        window: as read.
+        instance: the window as read, and when its instance began.
         pieces: what counts, in any order, cut where `cuts` says; those after `now` are left out.
         now: the moment, by the server's clock.
+        skew: how far that is ahead of the local one.
     """
+    window, since, early = instance
     counts, counted = what_counts(window)
-    since = None if standing.is_over(window.resets_at, now) else window.opened_at
     tokens = TokenSum()
     if since is None or counts == "none" or window.length_seconds is None:
-        return Share(counts, since, tokens, None, None, None)
-    start, end = milliseconds(since), milliseconds(now)
+        return Share(counts, since, tokens, None, None, None, early)
+    start, end = milliseconds(since - skew), milliseconds(now - skew)
     earlier: list[Piece] = []
     for piece in pieces:
-        if piece.last_at > end or not counted(piece.model):
+        if piece.last_at > end or not counted(piece):
             continue
         if piece.first_at >= start:
             tokens.add(piece)
         else:
             earlier.append(piece)
     length = timedelta(seconds=window.length_seconds)
-    sums = blocks(sorted(earlier), length) if window.group == "session" else spans(earlier, since, length)
+    before = since - skew
+    sums = blocks(sorted(earlier), length) if window.group == "session" else spans(earlier, before, length)
     cap = max(sums, default=0) or None
     percent = tokens.total_tokens / cap * 100 if cap else None
-    return Share(counts, since, tokens, cap, percent, None if percent is None else window.utilization - percent)
+    gap = None if percent is None else window.utilization - percent
+    return Share(counts, since, tokens, cap, percent, gap, early)
 
 
 def blocks(pieces: Sequence[Piece], length: timedelta) -> list[int]:
@@ -158,7 +172,7 @@ def rises(window: Window, points: Sequence[Point], turns: Iterable[Turn]) -> lis
         turns: what was said since the first of them, in any order.
     """
     counted = what_counts(window)[1]
-    own = [turn for turn in turns if counted(turn.model)]
+    own = [turn for turn in turns if counted(turn)]
     steps = [(before, after) for before, after in pairwise(points) if after.utilization > before.utilization]
     found = [
         Rise(before.observed_at, after.observed_at, before.utilization, after.utilization, *_said(own, before, after))
@@ -188,9 +202,9 @@ def family(model: str) -> str:
     return next((word for word in _words(model) if not word.isdigit()), model or "?")
 
 
-def fan_out(model: str, windows: Iterable[Window]) -> list[Window]:
-    """The windows a turn of this model moved: one turn reaches several at once (FACTS §5)."""
-    return [window for window in windows if what_counts(window)[1](model)]
+def fan_out(turn: Turn, windows: Iterable[Window]) -> list[Window]:
+    """The windows a turn moved: one turn reaches several at once (FACTS §5)."""
+    return [window for window in windows if what_counts(window)[1](turn)]
 
 
 def _words(name: str) -> list[str]:

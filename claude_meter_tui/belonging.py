@@ -1,7 +1,8 @@
 """Whose readings a poller shows: the account its login turns out to be, and never another's.
 
 Claude Code's `.claude.json` says whose login its folder is; the server says whose a token is, and that is remembered by
-the token's fingerprint. Where neither is known yet, only the server can tell a renewed token from somebody else's.
+the token's fingerprint. Where neither is known yet, only the server can tell a renewed token from somebody else's. The
+rule by which accounts are told apart and merged is `identity`'s.
 """
 
 from __future__ import annotations
@@ -9,16 +10,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.errors import CredentialError, MeterError, RateLimitedError
+from claude_meter_tui.errors import CredentialError, MeterError, PointlessError, RateLimitedError
+from claude_meter_tui.identity import token_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from claude_meter_tui.documents import AccountDocument, ReadingDocument
-    from claude_meter_tui.sources.source import Source
+    from claude_meter_tui.gate import Keys
+    from claude_meter_tui.sources.source import Answer, Source
     from claude_meter_tui.store import Store
     from claude_meter_tui.windows import Account
+
+
+# Whose a token is hardly ever changes, but the plan may; so the profile is asked again now and then.
+_ASK_AGAIN_AFTER = timedelta(days=1)
+_NAMELESS: AccountDocument = {"email": None, "organization_uuid": None, "plan": None}
 
 
 class Belonging:
@@ -47,13 +55,20 @@ class Belonging:
         """Whether only the server can say whose the login is by now."""
         return self._login is not None
 
-    def newest(self) -> ReadingDocument | None:
-        """What is known of the account."""
+    def newest(self, now: datetime) -> ReadingDocument | None:
+        """What is known of the account at the local time `now`."""
         if self.account_id is None and self._note is not None:
             self.account_id = self._store.noted_account(self._note)
-        if self.account_id is None:  # of one profile among several, nobody else's
-            return self._store.newest() if self._note == "account" else None
-        return self._store.newest(account_id=self.account_id)
+        if self.account_id is None:
+            # Of one profile among several, nobody else's; of several accounts none: it cannot be told whose it is.
+            known = self._store.accounts() if self._note == "account" else []
+            return self._store.newest(account_id=known[0][0], now=now) if len(known) == 1 else None
+        return self._store.newest(account_id=self.account_id, now=now)
+
+    def show_unnamed(self, account_id: int) -> None:
+        """Its folder was heard of, and nobody knows whose it is: that is shown until it is known."""
+        if self.account_id is None and not self.pinned:
+            self.account_id = account_id
 
     def is_now(self, account_id: int) -> None:
         """The server said so."""
@@ -83,29 +98,37 @@ class Belonging:
         self._login = None
 
     async def learn(
-        self, source: Source, fingerprint: str, now: datetime, failed: Callable[[RateLimitedError], None]
+        self, source: Source, answer: Answer, keys: Keys, now: datetime, failed: Callable[[RateLimitedError], None]
     ) -> int:
-        """The account of a credential; asks the profile once for one never seen before.
+        """The account of the credential that gave an answer; asks the profile where that is not known, or long ago.
 
         Without the profile a reading is still worth keeping. `failed` is told of a server's wait.
         """
+        fingerprint = answer.fingerprint
         known = self._store.account_of(fingerprint)
         if known is not None:
-            return known
+            self._store.notice_plan(fingerprint, answer.plan)
+            if self._store.asked_whose(fingerprint, now - _ASK_AGAIN_AFTER):
+                return known
         from claude_meter_tui.windows import Account
 
-        plan = source.plan(now)
-        named = self._owner or Account()  # as Claude Code's own file has it, where the profile cannot be had
-        self._store.note_ask(source.endpoint, now, forget_before=now - timedelta(days=2))
+        named = document_of(self._owner or Account(), answer.plan)  # as Claude Code's own file has it
+        self._store.note_ask(keys, now, forget_before=now - timedelta(days=2))
         try:
-            account = await source.account(now)
-        except CredentialError:
-            account = named  # this token may read usage, but never its profile: asking again is pointless
+            owner = await source.account(now)
+        except (CredentialError, PointlessError):
+            # This token may read usage, but never its profile: asking again is pointless.
+            known_as = named if known is None else self._store.account(known)
+            return self._store.remember_account(fingerprint, known_as, now, answer.plan)
         except MeterError as error:
             if isinstance(error, RateLimitedError):
                 failed(error)
-            return self._store.account_id(document_of(named, plan))
-        return self._store.remember_account(fingerprint, document_of(account, plan), now)
+            return self._store.account_id(named, token_key(fingerprint)) if known is None else known
+        learned = document_of(owner.account, answer.plan)
+        if owner.fingerprint != fingerprint:  # somebody logged in in between: the answer before is not theirs
+            self._store.remember_account(owner.fingerprint, document_of(owner.account), now)
+            return self._store.account_id(_NAMELESS, token_key(fingerprint)) if known is None else known
+        return self._store.remember_account(fingerprint, learned, now, answer.plan)
 
     def _turn_to(self, account_id: int) -> bool:
         if account_id == self.account_id or self.pinned:

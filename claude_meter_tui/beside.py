@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import attribution
+from claude_meter_tui.instances import instance_of
 from claude_meter_tui.report import short_label
 from claude_meter_tui.transcripts.following import Follower, Following
 from claude_meter_tui.transcripts.ledger import Ledger
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from claude_meter_tui.attribution import Rise, Share
+    from claude_meter_tui.instances import Instance
     from claude_meter_tui.state import Point
     from claude_meter_tui.store import Store
     from claude_meter_tui.transcripts.turns import Piece, Turn
@@ -103,68 +105,78 @@ class LocalSide:
             self._follower.stop()
 
     def beside(
-        self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime
+        self,
+        window: Window,
+        windows: Sequence[Window],
+        points: tuple[Point, ...],
+        now: datetime,
+        skew: timedelta = timedelta(0),
     ) -> Beside | None:
         """What stands beside a window; None where the store cannot be read just now.
 
         Args:
             window: one of `windows`.
             windows: all there are.
-            points: the window's stored readings, oldest first.
+            points: the window's stored readings, oldest first, by the server's clock.
             now: by the server's clock.
+            skew: how far that is ahead of the local one, which transcripts are dated by.
         """
         try:
             change = self._ledger.change()
             over = window.resets_at is not None and window.resets_at <= now
-            asked = (change, self._following, window, tuple(windows), points, over, int(now.timestamp()) // 3600)
+            hour = int(now.timestamp()) // 3600
+            asked = (change, self._following, window, tuple(windows), points, over, hour, skew)
             if asked != self._answer[0]:
-                self._answer = (asked, self._compared(window, windows, points, now, change))
+                self._answer = (asked, self._compared(window, windows, points, now, skew))
             return self._answer[1]
         except sqlite3.Error:
             return self._answer[1]
 
     def _compared(
-        self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, change: int
+        self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta
     ) -> Beside:
-        pieces = self._cut_pieces(windows, now, change)
-        share = attribution.share_of(window, pieces, now)
-        end = milliseconds(now) + 1
+        instance = instance_of(window, points, now)
+        pieces = self._cut_pieces(instance, windows, now, skew)
+        share = attribution.share_of(instance, pieces, now, skew)
+        end = milliseconds(now - skew) + 1
         said = tuple(
-            Said(turn, tuple(short_label(moved.label) for moved in attribution.fan_out(turn.model, windows)))
+            Said(turn, tuple(short_label(moved.label) for moved in attribution.fan_out(turn, windows)))
             for turn in self._ledger.newest_turns(_TURNS, end)
         )
-        counted = attribution.what_counts(window)[1]
+        local_points = tuple(point._replace(observed_at=point.observed_at - skew) for point in points)
         return Beside(
             window.key,
             share,
             said,
-            self._series(window, share, pieces, counted, end),
-            tuple(attribution.rises(window, *self._moved(points, end))[:_RISES]),
+            self._series(window, share, pieces, end, skew),
+            tuple(attribution.rises(window, *self._moved(local_points, end))[:_RISES]),
             self._following,
             empty=self._following.looked and not pieces,
         )
 
-    def _cut_pieces(self, windows: Sequence[Window], now: datetime, change: int) -> list[Piece]:
-        earliest = now - timedelta(days=400)
-        cuts = attribution.cuts(windows, now, earliest)
-        asked = (change, frozenset(cut // HOUR_MS for cut in cuts))
+    def _cut_pieces(self, chosen: Instance, windows: Sequence[Window], now: datetime, skew: timedelta) -> list[Piece]:
+        instances = [chosen, *(instance_of(window, (), now) for window in windows)]
+        cuts = attribution.cuts(instances, now, now - timedelta(days=400), skew)
+        asked = (self._ledger.change(), frozenset(cut // HOUR_MS for cut in cuts))
         if asked != self._pieces[0]:
             self._pieces = (asked, self._ledger.pieces(cuts))
         return self._pieces[1]
 
     def _series(
-        self, window: Window, share: Share, pieces: list[Piece], counted: Callable[[str], bool], end: int
+        self, window: Window, share: Share, pieces: list[Piece], end: int, skew: timedelta
     ) -> tuple[tuple[int, int], ...]:
+        """By the server's clock, as the chart is."""
         if share.since is None or share.counts == "none":
             return ()
-        start = milliseconds(share.since)
+        counted = attribution.what_counts(window)[1]
+        start, ahead = milliseconds(share.since - skew), skew // timedelta(milliseconds=1)
         if window.group == "session":
             turns = self._ledger.turns(start, end)
-            return tuple((turn.at, turn.total_tokens) for turn in turns if counted(turn.model))
+            return tuple((turn.at + ahead, turn.total_tokens) for turn in turns if counted(turn))
         return tuple(
-            (piece.first_at, piece.total_tokens)
+            (piece.first_at + ahead, piece.total_tokens)
             for piece in pieces
-            if start <= piece.first_at and piece.last_at < end and counted(piece.model)
+            if start <= piece.first_at and piece.last_at < end and counted(piece)
         )
 
     def _moved(self, points: tuple[Point, ...], end: int) -> tuple[tuple[Point, ...], list[Turn]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sqlite3
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from claude_meter_tui import __version__, report
-from claude_meter_tui.errors import BadUsageError, MeterError
+from claude_meter_tui.errors import BadUsageError, MeterError, StoreError
+from claude_meter_tui.foreign_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,9 +35,16 @@ def run(arguments: Sequence[str]) -> int:
     try:
         parsed = _parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = parsed.command
-        return command(parsed)
+        try:
+            return command(parsed)
+        except sqlite3.Error as error:
+            _mend_store(error)
+            return command(parsed)
+    except sqlite3.Error as error:
+        print(f"claude-meter-tui: The store cannot be used just now ({error}). Try again.", file=sys.stderr)
+        return StoreError.exit_code
     except MeterError as error:
-        print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
+        print(f"claude-meter-tui: {shown(error.one_line())}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -43,6 +52,25 @@ def run(arguments: Sequence[str]) -> int:
         # The reader has gone; Python would complain once more while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _mend_store(error: sqlite3.Error) -> None:
+    """Set a damaged store aside and begin a new one with what can be read of it, so that the command can be run again.
+
+    Raises:
+        sqlite3.Error: it is not damaged: the same error again.
+        StoreError: a new one cannot be begun.
+    """
+    from claude_meter_tui import paths
+    from claude_meter_tui.opening import is_broken
+    from claude_meter_tui.store import Store
+
+    if not is_broken(error):
+        raise error
+    with Store.open(paths.store_file(paths.state_dir(os.environ))) as store:
+        if store.set_aside is None:
+            store.begin_anew()
+        print(f"claude-meter-tui: {store.notice()}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

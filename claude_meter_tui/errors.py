@@ -22,6 +22,8 @@ class MeterError(Exception):
     """
 
     exit_code = 4
+    sent = True
+    """Whether a request may have left this machine; False where it is certain that none did."""
 
     def __init__(self, sentence: str, hint: str = "") -> None:
         super().__init__(sentence)
@@ -64,12 +66,28 @@ class TokenExpiredError(CredentialError):
     """The access token's own expiry has passed; it was not sent."""
 
 
-class UnauthorizedError(CredentialError):
-    """The server answered 401: the token was refused."""
+class RefusedError(CredentialError):
+    """The server was asked and refuses this credential: see the subclasses. Asked again only once it has changed."""
 
 
-class ScopeMissingError(CredentialError):
-    """The server answered 403: the token may not read usage (a setup-token lacks `user:profile`)."""
+class UnauthorizedError(RefusedError):
+    """The server answered 401: the token or session was refused."""
+
+
+class ScopeMissingError(RefusedError):
+    """The server answered 403: the token may not read usage (an old login; a setup-token lacks `user:profile`)."""
+
+
+class RevokedError(RefusedError):
+    """The server says the token was revoked."""
+
+
+class OrganizationError(RefusedError):
+    """The server says the organization does not allow this: logging in again does not help."""
+
+
+class NoWindowsError(NotLoggedInError):
+    """Claude Code is used with an API key or through a cloud provider: there are no plan windows to read."""
 
 
 class RateLimitedError(MeterError):
@@ -114,6 +132,24 @@ class TlsError(UnreachableError):
 
 class ServerError(UnreachableError):
     """The server answered 5xx, or a status nobody expected."""
+
+
+class PointlessError(MeterError):
+    """The server answers that this request is not for it (400, 404, an error as the body): hours may change that."""
+
+
+class NotAllowedError(PointlessError):
+    """The server answered 403 for a reason that no login cures (a region, a network): it says which, or nothing."""
+
+
+class NotHttpError(UnreachableError):
+    """Something answered, but not as a web server does."""
+
+
+class SettingError(UnreachableError):
+    """A proxy or certificate setting cannot be used; nothing was sent."""
+
+    sent = False
 
 
 class ChallengeError(MeterError):

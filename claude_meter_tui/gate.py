@@ -17,10 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_meter_tui.store import Store
+    from claude_meter_tui.uptime import Uptime
+
+    Keys = tuple[str, ...]
+    """What one and the same rate limit is known by: the place of a login, and the account it turned out to be."""
 
 _DAY = timedelta(days=1)
 # A wait longer than this is not believed: a broken Retry-After must not silence the meter for good.
 _LONGEST_WAIT = timedelta(days=7)
+# A request that the server does not take at all is not worth more tries than a few a day.
+POINTLESS_WAIT = timedelta(hours=6)
+# Two clocks are never read at the very same moment, and NTP slews a little.
+_STEP_FROM = timedelta(seconds=2)
+# Where the machine was started anew, only a clock that went backwards gives itself away.
+_BACK_FROM = timedelta(minutes=1)
 
 
 class Cadence(NamedTuple):
@@ -71,84 +81,105 @@ class Gate:
 
     `wait_until`: a server's wait, nothing may be sent before. `retry_at`: our own ladder after trouble that never
     earned a wait; a key may go earlier. `failures` in a row, `unchanged` readings in a row, `asked_at` the last
-    request, `trouble` the last failure as the poller words it, None once a reading came.
-    `set_at` is when this was written, by the local clock.
+    request, `trouble` the last failure as the poller words it, None once a reading came, `refused` the fingerprint of
+    a credential the server has refused: it is not sent again by itself.
+    `set_at` is when this was written, by the local clock, `uptime` by the one that nobody can set.
     """
 
     set_at: datetime
+    uptime: Uptime | None = None
     wait_until: datetime | None = None
     retry_at: datetime | None = None
     failures: int = 0
     unchanged: int = 0
     asked_at: datetime | None = None
     trouble: str | None = None
+    refused: str | None = None
 
     @classmethod
-    def load(cls, store: Store, endpoint: str, now: datetime) -> Gate:
-        """The endpoint's gate as of now; an open one where none was stored."""
-        row = store.gate_row(endpoint)
-        if row is None:
-            return cls(set_at=now)
-        set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble = row
-        gate = cls(
+    def load(cls, store: Store, keys: Keys, now: datetime, uptime: Uptime | None = None) -> Gate:
+        """The gate as of now: closed as long as that of any of the keys; an open one where none was stored.
+
+        A clock that was set since moves every time in it along; `claim` and `refresh` write that down.
+        """
+        rows = [row for key in keys if (row := store.gate_row(key)) is not None]
+        gates = [_by_clock(cls._from_row(row), now, uptime) for row in rows]
+        return _joined(gates) if gates else cls(set_at=now, uptime=uptime)
+
+    @classmethod
+    def _from_row(cls, row: tuple[int | str | None, ...]) -> Gate:
+        set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, up, refused = row
+        return cls(
             set_at=moment_of(int(set_at or 0)),
+            uptime=None if boot is None or up is None else (str(boot), int(up)),
             wait_until=_moment(wait_until),
             retry_at=_moment(retry_at),
             failures=int(failures or 0),
             unchanged=int(unchanged or 0),
             asked_at=_moment(asked_at),
             trouble=None if trouble is None else str(trouble),
+            refused=None if refused is None else str(refused),
         )
-        return gate._with_clock_set_back(now)
 
-    def save(self, store: Store, endpoint: str) -> None:
+    def save(self, store: Store, keys: Keys) -> None:
         """Write it for every process to see."""
-        store.put_gate_row(
-            endpoint,
-            (
-                micros(self.set_at),
-                _micros(self.wait_until),
-                _micros(self.retry_at),
-                self.failures,
-                self.unchanged,
-                _micros(self.asked_at),
-                self.trouble,
-            ),
-        )
-
-    def _with_clock_set_back(self, now: datetime) -> Gate:
-        """The local clock was set back since this was written: keep the waits' lengths, not their dates."""
-        back = self.set_at - now
-        if back < timedelta(minutes=1):
-            return self
-        return replace(
-            self,
-            set_at=now,
-            wait_until=self.wait_until and self.wait_until - back,
-            retry_at=self.retry_at and self.retry_at - back,
-            asked_at=self.asked_at and self.asked_at - back,
-        )
+        boot, up = self.uptime or (None, None)
+        for key in keys:
+            store.put_gate_row(
+                key,
+                (
+                    micros(self.set_at),
+                    _micros(self.wait_until),
+                    _micros(self.retry_at),
+                    self.failures,
+                    self.unchanged,
+                    _micros(self.asked_at),
+                    self.trouble,
+                    boot,
+                    up,
+                    self.refused,
+                ),
+            )
 
     # --- what happened ---------------------------------------------------------------------------------------------
 
+    def at(self, now: datetime, uptime: Uptime | None) -> Gate:
+        """The same, written down now."""
+        return replace(self, set_at=now, uptime=uptime)
+
     def asked(self, now: datetime) -> Gate:
         """A request is about to be sent."""
-        return replace(self, set_at=now, asked_at=now)
+        return replace(self, asked_at=now)
 
-    def answered(self, now: datetime, *, changed: bool) -> Gate:
+    def answered(self, *, changed: bool) -> Gate:
         """A reading came: every mark of trouble goes."""
-        return Gate(set_at=now, asked_at=self.asked_at, unchanged=0 if changed else self.unchanged + 1)
+        unchanged = 0 if changed else self.unchanged + 1
+        return Gate(self.set_at, self.uptime, asked_at=self.asked_at, unchanged=unchanged)
 
-    def refused(self, now: datetime, server_wait: timedelta, trouble: str, cadence: Cadence) -> Gate:
+    def made_to_wait(self, now: datetime, server_wait: timedelta, trouble: str, cadence: Cadence) -> Gate:
         """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
         failures = self.failures + 1
-        wait = min(max(server_wait + cadence.cushion, cadence.step(failures)), _LONGEST_WAIT)
-        return replace(self, set_at=now, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
+        wait = min(max(min(server_wait, _LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), _LONGEST_WAIT)
+        return replace(self, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
 
-    def failed(self, now: datetime, trouble: str, cadence: Cadence) -> Gate:
-        """No usable answer, and no wait named."""
+    def failed(
+        self,
+        now: datetime,
+        trouble: str,
+        cadence: Cadence,
+        at_least: timedelta = timedelta(0),
+        refused: str | None = None,
+    ) -> Gate:
+        """No usable answer, and no wait named; `refused`: the fingerprint of the credential that was refused."""
         failures = self.failures + 1
-        return replace(self, set_at=now, failures=failures, retry_at=now + cadence.step(failures), trouble=trouble)
+        retry_at = now + max(cadence.step(failures), at_least)
+        return replace(self, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
+
+    def forgiven(self) -> Gate:
+        """Another credential: what the one before ran into says nothing any more. A server's wait stays."""
+        if self.wait_until is not None:
+            return replace(self, retry_at=None, refused=None)
+        return replace(self, retry_at=None, refused=None, trouble=None)
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
@@ -203,23 +234,85 @@ class Gate:
         return wanted if held is None else max(wanted, held)
 
 
-def budget_window(store: Store, endpoint: str, now: datetime) -> list[datetime]:
-    """The requests sent to an endpoint in the last 24 h, oldest first."""
-    return store.asks_since(endpoint, now - _DAY)
+def budget_window(store: Store, keys: Keys, now: datetime) -> list[datetime]:
+    """The requests sent under any of these keys in the last 24 h, oldest first."""
+    sent = {moment for key in keys for moment in store.asks_since(key, now - _DAY)}
+    return sorted(min(moment, now) for moment in sent)
 
 
-def claim(store: Store, endpoint: str, now: datetime, cadence: Cadence, *, by_key: bool) -> datetime | None:
+def claim(
+    store: Store, keys: Keys, now: datetime, cadence: Cadence, *, by_key: bool, uptime: Uptime | None = None
+) -> datetime | None:
     """Take the right to send one request; None if taken, else when it may be tried again.
 
-    One transaction, so of any number of panes exactly one sends.
+    One transaction, so of any number of panes exactly one sends. A clock that was set since the gate was written is
+    taken into account for good, also where the gate stays closed: else it would stay so for as long as the clock was
+    ahead.
     """
     with store.transaction():
-        gate = Gate.load(store, endpoint, now)
-        held = gate.closed_until(now, budget_window(store, endpoint, now), cadence, by_key=by_key)
+        gate = _refreshed(store, keys, now, uptime)
+        held = gate.closed_until(now, budget_window(store, keys, now), cadence, by_key=by_key)
         if held is None:
-            gate.asked(now).save(store, endpoint)
-            store.note_ask(endpoint, now, forget_before=now - 2 * _DAY)
+            gate.at(now, uptime).asked(now).save(store, keys)
+            store.note_ask(keys, now, forget_before=now - 2 * _DAY)
         return held
+
+
+def refresh(store: Store, keys: Keys, now: datetime, uptime: Uptime | None) -> Gate:
+    """The gate as of now; where the clock was set since, written down anew."""
+    gate = Gate.load(store, keys, now, uptime)
+    if gate.set_at != now or all(store.gate_row(key) is None for key in keys):
+        return gate
+    with store.transaction():
+        return _refreshed(store, keys, now, uptime)
+
+
+def unclaim(store: Store, keys: Keys, asked_at: datetime) -> None:
+    """A request that was claimed was never sent: it spends nothing."""
+    with store.transaction():
+        store.forget_ask(keys, asked_at)
+
+
+def _refreshed(store: Store, keys: Keys, now: datetime, uptime: Uptime | None) -> Gate:
+    gate = Gate.load(store, keys, now, uptime)
+    if gate.set_at == now and any(store.gate_row(key) is not None for key in keys):
+        gate.save(store, keys)
+        store.asks_not_after(keys, now)
+    return gate
+
+
+def _by_clock(gate: Gate, now: datetime, uptime: Uptime | None) -> Gate:
+    """The gate by today's clock: where that was set since, waits keep their length, not their dates."""
+    if gate.uptime is not None and uptime is not None and gate.uptime[0] == uptime[0]:
+        step = now - gate.set_at - timedelta(microseconds=uptime[1] - gate.uptime[1])
+        step = step if abs(step) >= _STEP_FROM else timedelta(0)
+    else:
+        step = min(timedelta(0), now - gate.set_at)
+        step = step if -step >= _BACK_FROM else timedelta(0)
+    if not step:
+        return gate
+    return replace(
+        gate,
+        set_at=now,
+        uptime=uptime,
+        wait_until=gate.wait_until and gate.wait_until + step,
+        retry_at=gate.retry_at and gate.retry_at + step,
+        asked_at=gate.asked_at and gate.asked_at + step,
+    )
+
+
+def _joined(gates: list[Gate]) -> Gate:
+    """One gate as closed as all of them: a wait is the account's, whichever place its login stands in."""
+    newest = max(gates, key=lambda gate: gate.set_at)
+
+    def latest(times: Iterable[datetime | None]) -> datetime | None:
+        return max((time for time in times if time is not None), default=None)
+
+    return replace(
+        newest,
+        wait_until=latest(gate.wait_until for gate in gates),
+        asked_at=latest(gate.asked_at for gate in gates),
+    )
 
 
 def _reset_asks(read_at: datetime, resets: Iterable[datetime], cadence: Cadence) -> list[datetime]:

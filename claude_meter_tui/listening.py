@@ -8,13 +8,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.identity import HEARD_OF_FOR, is_named
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from claude_meter_tui.sources.source import Listener, Looked
+    from claude_meter_tui.sources.source import Heard, Listener, Looked
     from claude_meter_tui.store import Store
-    from claude_meter_tui.windows import Account, Reading
+    from claude_meter_tui.windows import Account
+
+# Anybody's page can post to the extension's bridge and invent accounts.
+_INVENTABLE = "bridge"
+# Claude Code's cache stays when another person logs in to its folder.
+_LEFT_BEHIND = "cache"
 
 
 class Listening:
@@ -29,6 +36,8 @@ class Listening:
         self._store, self._open = store, open_listeners
         self._listeners: Sequence[Listener] | None = None
         self._stamps: dict[int, object] = {}
+        self.unnamed: int | None = None
+        """The account of what was heard last without a name, where anything was."""
 
     @property
     def owner(self) -> Account | None:
@@ -52,29 +61,32 @@ class Listening:
         """
         if self._listeners is None:
             self._listeners = await asyncio.to_thread(self._open)
-        heard = False
+        spoken = False
         for number, listener in enumerate(self._listeners):
             stamp = listener.stamp()
             if number in self._stamps and self._stamps[number] == stamp:
                 continue
-            for reading in await asyncio.to_thread(listener.read, now):
-                keep(self._store, reading)
+            for heard in await asyncio.to_thread(listener.read, now):
+                account_id, _ = keep(self._store, heard, now)
+                if account_id is not None and not is_named(heard.reading.document()["account"]):
+                    self.unnamed = account_id
             self._stamps[number] = stamp
-            heard = True
-        return heard
+            spoken = True
+        return spoken
 
 
-def keep(store: Store, reading: Reading) -> bool:
-    """Store what a listener said under its own account, else the one known; whether it was new.
+def keep(store: Store, heard: Heard, now: datetime) -> tuple[int | None, bool]:
+    """Store what a listener said under its own account: that account's row, None if it was not kept; whether it is new.
 
     Raises:
         sqlite3.Error: the store cannot be written.
     """
-    document = reading.document()
-    account = document["account"]
-    known = account["email"] is not None or account["organization_uuid"] is not None
-    account_id = store.account_id(account) if known else store.noted_account()
-    account_id = store.account_id(account) if account_id is None else account_id
-    fresh = store.save(document, account_id)
-    store.note_first_account(account_id)
-    return fresh
+    document = heard.reading.document()
+    if heard.reading.source == _INVENTABLE and store.too_many_heard_of(
+        document["account"], _INVENTABLE, now - HEARD_OF_FOR
+    ):
+        return None, False
+    account_id = store.account_id(document["account"], heard.known_by)
+    if heard.reading.source == _LEFT_BEHIND and store.is_anothers(account_id, document):
+        return None, False
+    return account_id, store.save(document, account_id)

@@ -59,6 +59,12 @@ def same_instance(one: str | None, other: str | None) -> bool:
     return abs(datetime.fromisoformat(one) - datetime.fromisoformat(other)) <= _SAME_RESET
 
 
+def _lies_ahead(resets_at: str | None, observed_at: str | None) -> bool:
+    if resets_at is None or observed_at is None:
+        return False
+    return datetime.fromisoformat(resets_at) > datetime.fromisoformat(observed_at)
+
+
 def _seen(window: WindowDocument, reading: ReadingDocument) -> WindowDocument:
     return {**window, "observed_at": reading["observed_at"], "source": reading["source"]}
 
@@ -67,12 +73,15 @@ def _laid_over(known: WindowDocument, fresh: WindowDocument | None) -> WindowDoc
     """The fresh figures, with what the older answer said besides, as far as that still holds."""
     if fresh is None:
         return known
-    same = same_instance(known["resets_at"], fresh["resets_at"])
+    resets_at = fresh["resets_at"]
+    if resets_at is None and fresh["utilization"] > 0 and _lies_ahead(known["resets_at"], fresh["observed_at"]):
+        resets_at = known["resets_at"]  # the source did not say, or said what cannot be
+    same = same_instance(known["resets_at"], resets_at)
     still = same and fresh["utilization"] >= known["utilization"]
     return {
         **known,
         "utilization": fresh["utilization"],
-        "resets_at": known["resets_at"] if same else fresh["resets_at"],
+        "resets_at": known["resets_at"] if same else resets_at,
         "severity": known["severity"] if still else None,
         "is_active": known["is_active"] if still else None,
         "observed_at": fresh["observed_at"],

@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pendulum
 
 from claude_meter_tui.errors import NotUsageError
-from claude_meter_tui.values import clean_text, number
+from claude_meter_tui.foreign_text import clean_text
+from claude_meter_tui.values import bounded_time, percentage
 from claude_meter_tui.windows import Account, ExtraUsage, Group, Money, Reading, Window
 
 FIVE_HOURS = 5 * 3600
 SEVEN_DAYS = 7 * 86400
 
 _MOST_DAMAGE_NAMED = 50
+# Seven named windows and a handful of others were ever seen; a thousand rows are no answer but cost like one.
+_MOST_WINDOWS = 48
+_MOST_LIMITS = 512
+# One and the same reset jitters by up to 1.9 s from one entry to the next (FACTS §1).
+_SAME_RESET = timedelta(seconds=5)
 _LARGEST_MINOR = 10**15
 _NOT_WINDOWS = {"extra_usage", "spend", "limits"}
 _MIRRORS = {"session": "five_hour", "weekly_all": "seven_day"}
@@ -46,6 +52,8 @@ _NAMED: dict[str, _Name] = {
     "seven_day_oauth_apps": _Name("7-day apps", "weekly", SEVEN_DAYS, surface="oauth_apps"),
     "seven_day_omelette": _Name("Design", "weekly", SEVEN_DAYS, surface="omelette"),
     "seven_day_cowork": _Name("Cowork", "weekly", SEVEN_DAYS, surface="cowork"),
+    # A gateway's budget, which only the status line names: its length is whatever its period is (FACTS §2).
+    "spend_limit": _Name("spend limit", "other", None),
 }
 
 
@@ -56,7 +64,8 @@ def name_of(key: str) -> _Name:
     kind, _, scope = key.partition(":")
     if scope:
         group: Group = "weekly" if kind.startswith("weekly") else "other"
-        return _Name(scope.replace("_", " ").title(), group, SEVEN_DAYS if group == "weekly" else None)
+        label = scope.replace("_", " ").title()
+        return _Name(label, group, SEVEN_DAYS if group == "weekly" else None, model=label)
     if key.startswith("seven_day_"):
         return _Name("7-day " + key.removeprefix("seven_day_").replace("_", " "), "weekly", SEVEN_DAYS)
     return _Name(key.replace("_", " "), "other", None)
@@ -79,11 +88,12 @@ def read_usage(body: Any, *, observed_at: datetime, source: str, account: Accoun
     damage: list[str] = []
     windows = _named_windows(body, damage)
     _merge_limits(windows, body.get("limits"), damage)
+    _join_models(windows)
     return Reading(
         observed_at=observed_at,
         source=source,
         account=account or Account(),
-        windows=tuple(sorted(windows.values(), key=_display_order)),
+        windows=tuple(sorted(_bounded(windows, damage), key=_display_order)),
         extra_usage=_extra_usage(body.get("spend"), body.get("extra_usage"), damage),
         damaged=tuple(damage[:_MOST_DAMAGE_NAMED]),
     )
@@ -93,6 +103,39 @@ def _looks_like_usage(body: dict[Any, Any]) -> bool:
     if any(key in body for key in _NAMED) or any(key in body for key in _NOT_WINDOWS):
         return True
     return any(isinstance(value, dict) and "utilization" in value for value in body.values())
+
+
+def _bounded(windows: dict[str, Window], damage: list[str]) -> list[Window]:
+    """No more windows than anybody can look at: the named ones, then the fullest."""
+    if len(windows) <= _MOST_WINDOWS:
+        return list(windows.values())
+    damage.append(f"{len(windows) - _MOST_WINDOWS} more windows")
+    ranked = sorted(windows.values(), key=lambda window: (window.key not in _NAMED, -window.utilization))
+    return ranked[:_MOST_WINDOWS]
+
+
+def _join_models(windows: dict[str, Window]) -> None:
+    """A model's window named both by an old key and by a scoped limit with the same reset is one window."""
+    for old in [window for window in windows.values() if window.key in _NAMED and window.model and not window.surface]:
+        for new in [window for window in windows.values() if window.key not in _NAMED and not window.surface]:
+            same_model = (new.model or "").casefold() == (old.model or "").casefold()
+            if same_model and new.group == old.group and _same_reset(old.resets_at, new.resets_at):
+                del windows[new.key]
+                windows[old.key] = old.model_copy(
+                    update={
+                        "utilization": max(old.utilization, new.utilization),
+                        "resets_at": old.resets_at or new.resets_at,
+                        "severity": new.severity,
+                        "is_active": new.is_active,
+                    }
+                )
+                break
+
+
+def _same_reset(one: datetime | None, other: datetime | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= _SAME_RESET
 
 
 def _display_order(window: Window) -> tuple[int, str]:
@@ -122,7 +165,7 @@ def _named_windows(body: dict[Any, Any], damage: list[str]) -> dict[str, Window]
             continue
         if value["utilization"] is None:
             continue
-        utilization = number(value["utilization"])
+        utilization = percentage(value["utilization"])
         if utilization is None:
             damage.append(f"{key}.utilization")
             continue
@@ -150,7 +193,9 @@ def _merge_limits(windows: dict[str, Window], limits: Any, damage: list[str]) ->
     if not isinstance(limits, list):
         damage.append("limits")
         return
-    for index, entry in enumerate(limits):
+    if len(limits) > _MOST_LIMITS:
+        damage.append(f"limits[{_MOST_LIMITS}:]")
+    for index, entry in enumerate(limits[:_MOST_LIMITS]):
         found = _limit(entry, f"limits[{index}]", damage)
         if found is None:
             continue
@@ -175,7 +220,7 @@ def _limit(entry: Any, where: str, damage: list[str]) -> Window | None:
         damage.append(where)
         return None
     kind = clean_text(entry.get("kind"))
-    utilization = number(entry.get("percent"))
+    utilization = percentage(entry.get("percent"))
     if kind is None or utilization is None:
         damage.append(where)
         return None
@@ -249,7 +294,7 @@ def _spend(spend: Any, damage: list[str]) -> ExtraUsage | None:
     limit = _spend_money(spend.get("limit"), "spend.limit", damage)
     enabled = spend.get("enabled")
     enabled = enabled if isinstance(enabled, bool) else None
-    utilization = _optional_number(spend.get("percent"), "spend.percent", damage)
+    utilization = _optional_percentage(spend.get("percent"), "spend.percent", damage)
     if used is None and limit is None and utilization is None and enabled is None:
         return None
     return ExtraUsage(
@@ -305,7 +350,7 @@ def _older_extra_usage(older: Any, damage: list[str]) -> ExtraUsage | None:
         enabled=enabled if isinstance(enabled, bool) else None,
         used=amounts["used_credits"],
         limit=amounts["monthly_limit"],
-        utilization=_optional_number(older.get("utilization"), "extra_usage.utilization", damage),
+        utilization=_optional_percentage(older.get("utilization"), "extra_usage.utilization", damage),
         disabled_reason=clean_text(older.get("disabled_reason")),
     )
 
@@ -336,10 +381,10 @@ def _exponent(value: Any) -> int | None:
 # --- numbers and times ---------------------------------------------------------------------------------------------
 
 
-def _optional_number(value: Any, where: str, damage: list[str]) -> float | None:
+def _optional_percentage(value: Any, where: str, damage: list[str]) -> float | None:
     if value is None:
         return None
-    found = number(value)
+    found = percentage(value)
     if found is None:
         damage.append(where)
     return found
@@ -359,13 +404,8 @@ def time_of(value: Any) -> datetime | None:
         return None
     try:
         parsed = pendulum.parse(value, strict=True)
-        return _plain_utc(parsed) if isinstance(parsed, pendulum.DateTime) else None
-    except (ValueError, OverflowError):
+        if not isinstance(parsed, pendulum.DateTime):
+            return None
+        return bounded_time(datetime.fromtimestamp(parsed.int_timestamp, UTC).replace(microsecond=parsed.microsecond))
+    except (ValueError, OverflowError, OSError):
         return None
-
-
-def _plain_utc(moment: pendulum.DateTime) -> datetime:
-    # A reset years away is a broken body, and arithmetic on year 1 or 9999 overflows at the first subtraction.
-    if not 2000 <= moment.year <= 2200:
-        raise OverflowError(moment.year)
-    return datetime.fromtimestamp(moment.int_timestamp, UTC).replace(microsecond=moment.microsecond)

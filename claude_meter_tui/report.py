@@ -1,15 +1,15 @@
 """The texts for scripts: plain, tmux, waybar, prometheus, JSON. Contract: README, "Scripts".
 
 Made from a stored reading (`documents.py`) and a moment; light, since `status` runs in status bars every few seconds.
-It must not know the store, the network or pydantic.
+Ages count by the local clock, resets by the server's. It must not know the store, the network or pydantic.
 """
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 from claude_meter_tui import standing
+from claude_meter_tui.foreign_text import cells, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,88 +18,158 @@ if TYPE_CHECKING:
     from claude_meter_tui.documents import ReadingDocument, WindowDocument
 
 SCHEMA = 1
+EXTRA_KEY = "extra_usage"
+"""What `next_stop` is where money stops and no window does."""
+NO_LIMITS = "no rate-limit windows"
+NO_LIMITS_SENTENCE = "This login has no rate-limit windows: some Team and Enterprise plans have none."
 # tmux's own colour names, so that the user's terminal palette decides how they look.
 _TMUX_COLOURS = {"normal": "green", "warning": "yellow", "critical": "red", "full": "red"}
 _FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": " FULL"}
 
 
-def as_dict(reading: ReadingDocument, now: datetime, *, stale: bool | None = None) -> dict[str, object]:
-    """The contract's JSON object of a reading as it stands at `now`.
+class At:
+    """A moment, by both clocks: `now` by the local one, which readings are dated by, `true` by the server's."""
+
+    __slots__ = ("now", "true")
+
+    def __init__(self, now: datetime, skew: timedelta = timedelta(0)) -> None:
+        self.now, self.true = now, now + skew
+
+
+def as_dict(reading: ReadingDocument, at: At, *, stale: bool | None = None) -> dict[str, object]:
+    """The contract's JSON object of a reading as it stands at a moment.
 
     Args:
         reading: as stored.
-        now: what ages and countdowns count from.
+        at: what ages and countdowns count from.
         stale: True where the caller knows that a newer reading was wanted and not to be had; else by age.
     """
-    age = now - _moment(reading["observed_at"])
+    age = at.now - _moment(reading["observed_at"])
     extra = reading["extra_usage"]
     return {
         "schema": SCHEMA,
         "observed_at": standing.iso_utc(_moment(reading["observed_at"])),
         "source": reading["source"],
-        "stale": is_stale(reading, now) if stale is None else stale,
+        "stale": is_stale(reading, at) if stale is None else stale,
         "age_seconds": max(0, int(age.total_seconds())),
         "account": reading["account"],
-        "windows": [_window_dict(window, reading, now) for window in reading["windows"]],
+        "windows": [_window_dict(window, reading, at) for window in reading["windows"]],
         "extra_usage": extra and {name: extra[name] for name in ("enabled", "used", "limit", "utilization")},
-        "next_stop": _key_of(next_stop(reading, now)),
+        "next_stop": _next_stop_key(reading, at),
     }
 
 
-def next_stop(reading: ReadingDocument, now: datetime) -> WindowDocument | None:
-    """The window that stops next: nearest to full, not ended; None while nothing is used."""
-    candidates = [window for window in reading["windows"] if standing.stops(window["utilization"], _reset(window), now)]
-    return max(candidates, key=lambda window: pressing(window, now), default=None)
+def next_stop(reading: ReadingDocument, at: At) -> WindowDocument | None:
+    """The window that stops next: nearest to full, not ended; None while nothing is used, or money stops first."""
+    if money_stops(reading):
+        return None
+    stops = standing.stops
+    candidates = [window for window in reading["windows"] if stops(window["utilization"], _reset(window), at.true)]
+    return max(candidates, key=lambda window: pressing(window, at), default=None)
 
 
-def is_stale(reading: ReadingDocument, now: datetime) -> bool:
+def money_stops(reading: ReadingDocument) -> bool:
+    """Whether money is what stops: its limit is reached, or it is the only limit there is (FACTS §2, Team plans)."""
+    money = _Money(reading)
+    return money.reached or (not reading["windows"] and money.is_budget)
+
+
+def _next_stop_key(reading: ReadingDocument, at: At) -> str | None:
+    if money_stops(reading):
+        return EXTRA_KEY
+    window = next_stop(reading, at)
+    return window["key"] if window else None
+
+
+class _Money:
+    """What there is to say of a reading's paid usage."""
+
+    def __init__(self, reading: ReadingDocument) -> None:
+        extra = reading["extra_usage"]
+        used, limit = (extra["used"], extra["limit"]) if extra else (None, None)
+        enabled = bool(extra and extra["enabled"])
+        spent, most = (None if money is None else float(money["amount"]) for money in (used, limit))
+        self.shown = bool(extra) and (enabled or (spent is not None and spent > 0))
+        one_currency = used is None or limit is None or used["currency"] == limit["currency"]
+        self.percent = standing.budget_percent(spent, most if one_currency else None, extra and extra["utilization"])
+        self.is_budget = self.shown and (limit is not None or self.percent is not None)
+        self.reached = self.is_budget and enabled and self.percent is not None and self.percent >= standing.FULL_FROM
+        self.level = standing.level(self.percent or 0.0)
+        self.name = "extra" if reading["windows"] else "budget"
+        amounts = "" if used is None else used["amount"] + (f"/{limit['amount']}" if limit else "")
+        currency = (used or limit or {"currency": None})["currency"] or ""
+        self.amounts = f"{amounts} {currency}".strip() if amounts else ""
+
+    def brief(self) -> str:
+        """`extra 12.40/50.00 USD`, `budget 9.3% 46.31/500.00 USD`; with a flag where it is warranted."""
+        flag = _FLAGS[self.level]
+        figure = "" if self.percent is None else standing.percent(self.percent).replace(" ", "")
+        figure = figure if self.name == "budget" or flag else ""
+        return " ".join(part for part in (self.name, figure + flag, self.amounts) if part)
+
+
+def money_of(reading: ReadingDocument) -> tuple[str, str]:
+    """(text, level) of its paid usage; the text is empty where there is nothing to say."""
+    money = _Money(reading)
+    return (money.brief(), money.level) if money.shown else ("", "normal")
+
+
+def is_stale(reading: ReadingDocument, at: At) -> bool:
     """Older than `standing.STALE_AFTER`."""
-    return now - _moment(reading["observed_at"]) > standing.STALE_AFTER
+    return at.now - _moment(reading["observed_at"]) > standing.STALE_AFTER
 
 
-def render(style: str, reading: ReadingDocument, now: datetime) -> str:
+def render(style: str, reading: ReadingDocument, at: At) -> str:
     """The text of a reading in one of `STYLES`, without a final newline."""
-    return STYLES[style](reading, now)
+    return STYLES[style](reading, at)
 
 
-def _json(reading: ReadingDocument, now: datetime) -> str:
-    return json.dumps(as_dict(reading, now), ensure_ascii=False)
+def _json(reading: ReadingDocument, at: At) -> str:
+    return to_json(as_dict(reading, at))
 
 
-def _plain(reading: ReadingDocument, now: datetime) -> str:
-    parts = [brief(window, now) for window in reading["windows"]]
-    return " · ".join([*parts, *_extra(reading)]) + _age_note(reading, now)
+def _plain(reading: ReadingDocument, at: At) -> str:
+    parts = [brief(window, at) for window in reading["windows"]] + _extra(reading)
+    return (" · ".join(parts) or NO_LIMITS) + _age_note(reading, at)
 
 
-def _tmux(reading: ReadingDocument, now: datetime) -> str:
+def _tmux(reading: ReadingDocument, at: At) -> str:
     """The pressing windows only (a status line is short): the next stop first, then the next two."""
-    ranked = sorted(reading["windows"], key=lambda window: pressing(window, now), reverse=True)
-    current = [window for window in ranked if not standing.is_over(_reset(window), now)][:3]
-    parts = [
-        f"#[fg={_TMUX_COLOURS[standing.level(window['utilization'], window['severity'])]}]"
-        f"{brief(window, now).replace('#', '##')}#[default]"
-        for window in current
-    ]
-    return " ".join(parts) + _age_note(reading, now)
+    ranked = sorted(reading["windows"], key=lambda window: pressing(window, at), reverse=True)
+    current = [window for window in ranked if not standing.is_over(_reset(window), at.true)][:3]
+    parts = [_tmux_coloured(_level(window), brief(window, at)) for window in current]
+    if money_stops(reading):
+        money = _Money(reading)
+        parts.insert(0, _tmux_coloured(money.level, money.brief()))
+    return (" ".join(parts[:3]) or ("reset" if reading["windows"] else NO_LIMITS)) + _age_note(reading, at)
 
 
-def _waybar(reading: ReadingDocument, now: datetime) -> str:
-    top = next_stop(reading, now)
-    lines = [brief(window, now) for window in reading["windows"]] + _extra(reading)
-    lines.append(f"read {standing.age((now - _moment(reading['observed_at'])).total_seconds())}")
-    level = standing.level(top["utilization"], top["severity"]) if top else "normal"
-    return json.dumps(
+def _tmux_coloured(level: str, text: str) -> str:
+    return f"#[fg={_TMUX_COLOURS[level]}]{text.replace('#', '##')}#[default]"
+
+
+def _waybar(reading: ReadingDocument, at: At) -> str:
+    top = next_stop(reading, at)
+    lines = [brief(window, at) for window in reading["windows"]] + _extra(reading)
+    lines = lines or [NO_LIMITS]
+    lines.append(f"read {standing.age((at.now - _moment(reading['observed_at'])).total_seconds())}")
+    text, level, share = "idle" if reading["windows"] else NO_LIMITS, "normal", 0.0
+    if money_stops(reading):
+        money = _Money(reading)
+        text, level, share = money.brief(), money.level, money.percent or 0.0
+    elif top is not None:
+        text, level, share = brief(top, at), _level(top), top["utilization"]
+    return to_json(
         {
-            "text": _pango(brief(top, now) if top else "idle"),
+            "text": _pango(text),
             "tooltip": _pango("\n".join(lines)),
-            "class": [level, "stale"] if is_stale(reading, now) else [level],
-            "percentage": min(100, int(top["utilization"])) if top else 0,
-        },
-        ensure_ascii=False,
+            "class": [level, "stale"] if is_stale(reading, at) else [level],
+            "percentage": min(100, int(share)),
+        }
     )
 
 
-def _prometheus(reading: ReadingDocument, now: datetime) -> str:
+def _prometheus(reading: ReadingDocument, at: At) -> str:
     """Text exposition format 0.0.4 (for node_exporter's textfile collector)."""
     lines: list[str] = []
 
@@ -121,7 +191,7 @@ def _prometheus(reading: ReadingDocument, now: datetime) -> str:
         [(_labels(window), reset.timestamp()) for window in windows if (reset := _reset(window)) is not None],
     )
     metric("reading_observed_at_seconds", "When the reading was taken.", [("", observed_at.timestamp())])
-    metric("reading_age_seconds", "Age of the reading.", [("", max(0.0, (now - observed_at).total_seconds()))])
+    metric("reading_age_seconds", "Age of the reading.", [("", max(0.0, (at.now - observed_at).total_seconds()))])
     extra = reading["extra_usage"]
     for name in ("used", "limit"):
         money = extra[name] if extra else None
@@ -132,10 +202,13 @@ def _prometheus(reading: ReadingDocument, now: datetime) -> str:
                 f"Extra usage: {name}, in the currency's unit.",
                 [(labels, float(money["amount"]))],
             )
+    percent = _Money(reading).percent
+    if percent is not None:
+        metric("extra_usage_utilization_percent", "Used share of the limit of extra usage.", [("", percent)])
     return "\n".join(lines)
 
 
-STYLES: dict[str, Callable[[ReadingDocument, datetime], str]] = {
+STYLES: dict[str, Callable[[ReadingDocument, At], str]] = {
     "plain": _plain,
     "tmux": _tmux,
     "waybar": _waybar,
@@ -149,34 +222,34 @@ def short_label(label: str) -> str:
     return label.replace("-hour", "h").replace("-day", "d")
 
 
-def brief(window: WindowDocument, now: datetime) -> str:
+def brief(window: WindowDocument, at: At) -> str:
     """`5h 41% 2h57m`; an ended window says so instead of a percentage that no longer counts."""
     reset, label = _reset(window), short_label(window["label"])
-    if standing.is_over(reset, now):
+    if standing.is_over(reset, at.true):
         return f"{label} reset"
-    flag = _FLAGS[standing.level(window["utilization"], window["severity"])]
+    flag = _FLAGS[_level(window)]
     text = f"{label} {standing.percent(window['utilization']).replace(' ', '')}{flag}"
     if reset is None:
         return text
-    return f"{text} {standing.countdown((reset - now).total_seconds()).replace(' ', '')}"
+    return f"{text} {standing.countdown((reset - at.true).total_seconds()).replace(' ', '')}"
+
+
+def _level(window: WindowDocument) -> str:
+    return standing.level(window["utilization"], window["severity"])
 
 
 def _extra(reading: ReadingDocument) -> list[str]:
-    extra = reading["extra_usage"]
-    if not extra or not extra["used"] or not (extra["enabled"] or float(extra["used"]["amount"])):
-        return []
-    used, limit = extra["used"], extra["limit"]
-    amounts = used["amount"] + (f"/{limit['amount']}" if limit else "")
-    return [f"extra {amounts} {used['currency'] or ''}".strip()]
+    money = _Money(reading)
+    return [money.brief()] if money.shown and (money.amounts or money.percent is not None) else []
 
 
-def _age_note(reading: ReadingDocument, now: datetime) -> str:
-    if not is_stale(reading, now):
+def _age_note(reading: ReadingDocument, at: At) -> str:
+    if not is_stale(reading, at):
         return ""
-    return f" ({standing.age((now - _moment(reading['observed_at'])).total_seconds())})"
+    return f" ({standing.age((at.now - _moment(reading['observed_at'])).total_seconds())})"
 
 
-def _window_dict(window: WindowDocument, reading: ReadingDocument, now: datetime) -> dict[str, object]:
+def _window_dict(window: WindowDocument, reading: ReadingDocument, at: At) -> dict[str, object]:
     reset = _reset(window)
     return {
         "key": window["key"],
@@ -184,7 +257,7 @@ def _window_dict(window: WindowDocument, reading: ReadingDocument, now: datetime
         "group": window["group"],
         "utilization": window["utilization"],
         "resets_at": standing.iso_utc(reset) if reset else None,
-        "resets_in_seconds": int((reset - now) / timedelta(seconds=1)) if reset else None,
+        "resets_in_seconds": int((reset - at.true) / timedelta(seconds=1)) if reset else None,
         "length_seconds": window["length_seconds"],
         "model": window["model"],
         "surface": window["surface"],
@@ -196,9 +269,9 @@ def _window_dict(window: WindowDocument, reading: ReadingDocument, now: datetime
     }
 
 
-def pressing(window: WindowDocument, now: datetime) -> standing.Rank:
+def pressing(window: WindowDocument, at: At) -> standing.Rank:
     """A sort key: the greatest is the window that stops next (see `standing.rank`)."""
-    return standing.rank(window["utilization"], _reset(window), window["is_active"], now)
+    return standing.rank(window["utilization"], _reset(window), window["is_active"], at.true)
 
 
 def _reset(window: WindowDocument) -> datetime | None:
@@ -207,10 +280,6 @@ def _reset(window: WindowDocument) -> datetime | None:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _key_of(window: WindowDocument | None) -> str | None:
-    return window["key"] if window else None
 
 
 def _labels(window: WindowDocument) -> str:
@@ -226,28 +295,30 @@ def _pango(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def table(reading: ReadingDocument, now: datetime, *, stale: bool = False) -> str:
+def table(reading: ReadingDocument, at: At, *, stale: bool = False) -> str:
     """The reading for a person at a terminal: one line a window, the next stop marked."""
-    top = next_stop(reading, now)
-    width = max((len(window["label"]) for window in reading["windows"]), default=0)
-    lines = [" · ".join(part for part in _heading(reading, now, stale=stale) if part)]
+    top = next_stop(reading, at)
+    width = max((cells(window["label"]) for window in reading["windows"]), default=0)
+    lines = [" · ".join(part for part in _heading(reading, at, stale=stale) if part)]
     for window in reading["windows"]:
         reset = _reset(window)
-        if standing.is_over(reset, now):
+        if standing.is_over(reset, at.true):
             figures = "reset; not read since"
         else:
-            flag = _FLAGS[standing.level(window["utilization"], window["severity"])]
-            clears = f"clears {standing.clock_time(reset, now)}" if reset else "idle"
-            left = f" ({standing.countdown((reset - now).total_seconds())})" if reset else ""
-            figures = f"{standing.percent(window['utilization']):>7}{flag:<5}  {clears}{left}"
-        lines.append(f"{'▸' if window is top else ' '} {window['label']:<{width}}  {figures}".rstrip())
-    return "\n".join([*lines, *(f"  {text}" for text in _extra(reading))])
+            clears = f"clears {standing.clock_time(reset, at.true)}" if reset else "idle"
+            left = f" ({standing.countdown((reset - at.true).total_seconds())})" if reset else ""
+            figures = f"{standing.percent(window['utilization']):>7}{_FLAGS[_level(window)]:<5}  {clears}{left}"
+        label = window["label"] + " " * (width - cells(window["label"]))
+        lines.append(f"{'▸' if window is top else ' '} {label}  {figures}".rstrip())
+    mark = "▸" if money_stops(reading) else " "
+    lines += [f"{mark} {text}" for text in _extra(reading)]
+    return "\n".join(lines if len(lines) > 1 else [*lines, f"  {NO_LIMITS_SENTENCE}"])
 
 
-def _heading(reading: ReadingDocument, now: datetime, *, stale: bool) -> list[str]:
+def _heading(reading: ReadingDocument, at: At, *, stale: bool) -> list[str]:
     account = reading["account"]
-    age = standing.age((now - _moment(reading["observed_at"])).total_seconds())
-    mark = "stale, " if stale or is_stale(reading, now) else ""
+    age = standing.age((at.now - _moment(reading["observed_at"])).total_seconds())
+    mark = "stale, " if stale or is_stale(reading, at) else ""
     return [
         account["email"] or "",
         account["plan"] or "",

@@ -175,7 +175,28 @@ _COUNTED = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED)
+_IDENTITY = (
+    # What identifies an account of which neither organization nor email is known (identity.py).
+    "ALTER TABLE accounts ADD COLUMN known_by TEXT",
+    # The plan a credential named when it was seen last: only another word than that is news.
+    "ALTER TABLE credentials ADD COLUMN plan TEXT",
+    # A reading that knows some of the windows only (an import, row by row): it hides no other.
+    "ALTER TABLE readings ADD COLUMN partial INTEGER NOT NULL DEFAULT 0",
+    # By which clock `set_at` was: the start of the machine, and microseconds since then. `refused` is the fingerprint
+    # of a credential the server has refused.
+    "ALTER TABLE gates ADD COLUMN boot TEXT",
+    "ALTER TABLE gates ADD COLUMN uptime INTEGER",
+    "ALTER TABLE gates ADD COLUMN refused TEXT",
+    # By which rules a transcript was read: one read by older rules is read again.
+    "ALTER TABLE transcripts ADD COLUMN rules INTEGER NOT NULL DEFAULT 0",
+    # Whether the plan's server saw these turns: not those of a cloud provider or of another maker's model.
+    "ALTER TABLE origins ADD COLUMN on_plan INTEGER NOT NULL DEFAULT 1",
+    # `/x` and `/x/` are one folder.
+    "UPDATE OR IGNORE transcripts SET root = rtrim(root, '/') WHERE length(root) > 1 AND root LIKE '%/'",
+    "UPDATE scopes SET upto = NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY)
 
 
 class Transaction:
@@ -191,7 +212,13 @@ class Transaction:
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            # A full disk may have rolled back already; asking again would hide what went wrong.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

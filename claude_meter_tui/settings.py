@@ -21,6 +21,7 @@ from claude_meter_tui.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LARGEST_CONFIG = 1 << 20
 API_URL = "https://api.anthropic.com"
 WEB_URL = "https://claude.ai"
 
@@ -36,6 +37,7 @@ class Settings:
 
     state_dir: Path
     credential_dirs: tuple[Path, ...]
+    login_places: tuple[paths.LoginPlace, ...] = ()
     transcript_roots: tuple[str, ...] = ()
     claude_config_files: tuple[Path, ...] = ()
     token: Secret | None = None
@@ -58,12 +60,14 @@ class Settings:
 
     def profiles(self) -> tuple[Settings, ...]:
         """One for each of Claude Code's folders: a login, its cache and its transcripts. The first has the rest too."""
-        if len(self.credential_dirs) < 2 or self.token is not None or self.source == "browser":
+        one_login = self.token is not None or len(self.login_places) != len(self.credential_dirs)
+        if len(self.credential_dirs) < 2 or one_login or self.source == "browser":
             return (self,)
         return tuple(
             replace(
                 self,
                 credential_dirs=(folder,),
+                login_places=self.login_places[number : number + 1],
                 claude_config_files=self.claude_config_files[number : number + 1],
                 transcript_roots=(str(folder),),
                 bridge=self.bridge and number == 0,
@@ -78,6 +82,7 @@ class Settings:
             self,
             state_dir=folder,
             credential_dirs=(folder,),
+            login_places=((str(folder), ()),),
             transcript_roots=(str(folder / "claude"),),
             claude_config_files=(),
             token=Secret(DEMO_TOKEN),
@@ -107,6 +112,7 @@ def load(
     return Settings(
         state_dir=Path(paths.state_dir(env)),
         credential_dirs=tuple(Path(folder) for folder in paths.credential_dirs(env)),
+        login_places=paths.login_places(env),
         transcript_roots=paths.transcript_roots(env),
         claude_config_files=tuple(Path(file) for file in paths.claude_config_files(env)),
         token=Secret(token) if token else None,
@@ -163,7 +169,7 @@ def _read_config(path: str, env: Mapping[str, str]) -> dict[str, Any]:
         BadUsageError: it cannot be read, or a key in it is unknown or of the wrong kind.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = paths.read_regular(path, _LARGEST_CONFIG).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -180,6 +186,8 @@ def _speaks_unicode(env: Mapping[str, str]) -> bool:
     """Whether the terminal's locale can show the box and bar glyphs (the first of LC_ALL, LC_CTYPE, LANG counts)."""
     if os.name != "posix" or env.get("TERM") == "linux":
         return os.name != "posix"
-    locale = next((env[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if env.get(name)), "UTF-8")
-    named = locale.upper().replace("-", "")
-    return "UTF8" in named or named in ("C", "POSIX")  # Python itself coerces C to C.UTF-8 (PEP 538)
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    # In the C locale Python itself sets LC_CTYPE (PEP 538), which then says nothing of the terminal.
+    coerced = env.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8") and env.get("LANG") in ("C", "POSIX")
+    locale = next((env[name] for name in names if env.get(name) and not (coerced and name == "LC_CTYPE")), "UTF-8")
+    return "UTF8" in locale.upper().replace("-", "")

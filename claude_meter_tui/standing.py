@@ -82,6 +82,23 @@ def limit_reached(used: Money | None, limit: Money | None) -> bool:
     return used is not None and limit is not None and used.currency == limit.currency and used.amount >= limit.amount
 
 
+def budget_percent(used: float | None, limit: float | None, utilization: float | None) -> float | None:
+    """How much of a budget is used, in percent: by its amounts, else as the server says; None where neither tells.
+
+    A limit of nothing is used up.
+    """
+    if used is not None and limit is not None:
+        return 100.0 if limit <= 0 else used / limit * 100
+    return utilization
+
+
+def percent_of_limit(used: Money | None, limit: Money | None, utilization: float | None) -> float | None:
+    """See `budget_percent`; amounts of two currencies cannot be divided."""
+    same = used is not None and limit is not None and used.currency == limit.currency
+    most = float(limit.amount) if same and limit is not None else None
+    return budget_percent(None if used is None else float(used.amount), most, utilization)
+
+
 def worth_showing(enabled: bool | None, used: Money | None) -> bool:
     """Whether extra usage has anything to say: it is on, or something was spent."""
     return bool(enabled) or (used is not None and used.amount > 0)
@@ -125,11 +142,13 @@ def countdown_changes_in(seconds: float) -> float:
 
 def amount(count: int) -> str:
     """`950`, `12.3 k`, `2.1 M`: four figures at the most."""
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= size:
-            value = count / size
-            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.1f} {unit}"
-    return str(count)
+    units = ((1, ""), (10**3, " k"), (10**6, " M"), (10**9, " G"), (10**12, " T"))
+    for size, unit in units:
+        value = count / size
+        text = str(count) if size == 1 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+        if value < 999.5:  # else it would be rounded to a thousand of this unit
+            return text + unit
+    return text + unit
 
 
 _SOURCES = {

@@ -94,12 +94,12 @@ class MeterState:
     version: int = 0
 
     def true_now(self, now: datetime) -> datetime:
-        """The server's idea of the local `now`; what resets and ages count from."""
+        """The server's idea of the local `now`; what resets count from. Readings are dated by the local clock."""
         return now + self.skew
 
     def phase(self, now: datetime) -> Phase:
         """What the numbers are worth at the local time `now`."""
-        fresh = self.reading is not None and self.true_now(now) - self.reading.observed_at <= STALE_AFTER
+        fresh = self.reading is not None and now - self.reading.observed_at <= STALE_AFTER
         fresh = fresh and self.reading is not None and self.reading.source not in _FLOORS
         if self.trouble is not None:
             # Without a login, a source that asks nobody can still keep the figures live.

@@ -11,7 +11,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from claude_meter_tui.standing import limit_reached, worth_showing
+from claude_meter_tui.standing import limit_reached, percent_of_limit, worth_showing
 
 if TYPE_CHECKING:
     from claude_meter_tui.documents import ExtraUsageDocument, MoneyDocument, ReadingDocument, WindowDocument
@@ -52,6 +52,7 @@ def _extra(document: ExtraUsageDocument | None) -> SimpleNamespace | None:
         limit=limit,
         utilization=document["utilization"],
         limit_reached=reached,
+        percent=percent_of_limit(used, limit, document["utilization"]),
         is_shown=worth_showing(document["enabled"], used),
         carries_on=bool(document["enabled"]) and not reached,
     )

@@ -1,6 +1,7 @@
 """What a value in somebody else's JSON can mean, if anything: any value in, no exception out, nothing invented.
 
-Light: the status line needs it.
+Every number and time is bounded here, at the door: what no server means (1e300 percent, a reset in the year 9999) is no
+value. Light: the status line needs it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_LONGEST_TEXT = 60
+# A window can pass 100 %, a gateway's spend limit by a lot; a hundred times the limit is no reading any more.
+MOST_PERCENT = 10_000.0
+_LARGEST_NUMBER = 1e15
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 def number(value: Any) -> float | None:
@@ -23,15 +27,13 @@ def number(value: Any) -> float | None:
         found = float(value)
     except OverflowError:
         return None
-    return found if math.isfinite(found) and found >= 0 else None
+    return found if math.isfinite(found) and 0 <= found <= _LARGEST_NUMBER else None
 
 
-def clean_text(value: Any, longest: int = _LONGEST_TEXT) -> str | None:
-    """A text made safe to show and store: printable, one line, bounded. None where nothing is left."""
-    if not isinstance(value, str):
-        return None
-    text = "".join(character for character in value[: longest * 4] if character.isprintable()).strip()
-    return text[:longest] or None
+def percentage(value: Any) -> float | None:
+    """A utilization in percent, as sent: 0.5 is half a percent, 113 is possible; 1e300 is none."""
+    found = number(value)
+    return found if found is not None and found <= MOST_PERCENT else None
 
 
 def time_of_milliseconds(value: Any) -> datetime | None:
@@ -40,6 +42,18 @@ def time_of_milliseconds(value: Any) -> datetime | None:
     if milliseconds is None:
         return None
     try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return bounded_time(datetime.fromtimestamp(milliseconds / 1000, UTC), first_year=1970)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def bounded_time(moment: datetime, first_year: int = _FIRST_YEAR) -> datetime | None:
+    """The aware time in UTC, if it is of a year anybody could mean.
+
+    Arithmetic on the years 1 and 9999 overflows at the first subtraction, so such a time must not come in.
+    """
+    try:
+        utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return utc if first_year <= utc.year <= _LAST_YEAR else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
-from claude_meter_tui.standing import limit_reached, worth_showing
+from claude_meter_tui.standing import limit_reached, percent_of_limit, worth_showing
 
 if TYPE_CHECKING:
     from claude_meter_tui.documents import ReadingDocument
@@ -54,6 +54,11 @@ class ExtraUsage(_Immutable):
     def limit_reached(self) -> bool:
         """Used ≥ limit, whatever the older flags say (FACTS §1, `spend`)."""
         return limit_reached(self.used, self.limit)
+
+    @property
+    def percent(self) -> float | None:
+        """How much of the limit is used, in percent: by the amounts, else as sent; None where neither tells."""
+        return percent_of_limit(self.used, self.limit, self.utilization)
 
     @property
     def is_shown(self) -> bool:

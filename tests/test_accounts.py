@@ -160,7 +160,7 @@ async def test_another_account_is_picked_and_shown_whole(bench: Bench) -> None:
         await pilot.press("j", "enter")
         await settle(pilot, lambda: "Max 5x" in text(pilot))
         assert "96 %" in text(pilot) and "demo@example.com" not in text(pilot)
-        assert app.remembered["account"] == str(app._seats.poller.account_id)  # type: ignore[attr-defined]
+        assert app.remembered["shown"] == str(app._seats.poller.account_id)  # type: ignore[attr-defined]
         assert "This account has no login here" in text(pilot) or "via the extension" in text(pilot)
         await pilot.press("a", "escape")
         await pilot.pause(0.1)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import NOON, log_in, payload, run_script
 
-from claude_meter_tui.attribution import blocks, fan_out, share_of, spans, what_counts
+from claude_meter_tui.attribution import Share, blocks, fan_out, share_of, spans, what_counts
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.demo.transcripts import write_tree
+from claude_meter_tui.instances import instance_of
 from claude_meter_tui.payload import read_usage
 from claude_meter_tui.transcripts.turns import Piece
 from claude_meter_tui.windows import Window
@@ -27,6 +28,10 @@ OPUS = "claude-opus-4-5-20251101"
 def turn(at: datetime, tokens: int = 100, model: str = OPUS) -> Piece:
     moment = round(at.timestamp() * 1000)
     return Piece(moment, moment, model, 1, tokens, 0, 0, 0)
+
+
+def shared(window: Window, turns: list[Piece], now: datetime) -> Share:
+    return share_of(instance_of(window, (), now), turns, now)
 
 
 def windows(name: str) -> dict[str, Window]:
@@ -57,7 +62,7 @@ SCOPED = windows("limits-array-only.json")
 def test_what_counts_in_a_window(window: Window, counts: str, opus: bool, fable: bool) -> None:
     kind, counted = what_counts(window)
     assert kind == counts
-    assert counted(OPUS) is opus and counted("claude-fable-5") is fable
+    assert counted(turn(NOON)) is opus and counted(turn(NOON, model="claude-fable-5")) is fable
 
 
 @pytest.mark.parametrize(
@@ -74,28 +79,28 @@ def test_what_counts_in_a_window(window: Window, counts: str, opus: bool, fable:
 )
 def test_models_are_told_by_their_family_name(label: str, model: str, same: bool) -> None:
     window = NAMED["seven_day_opus"].model_copy(update={"model": label})
-    assert what_counts(window)[1](model) is same
+    assert what_counts(window)[1](turn(NOON, model=model)) is same
 
 
 def test_one_turn_reaches_several_windows() -> None:
-    moved = [window.label for window in fan_out(OPUS, NAMED.values())]
+    moved = [window.label for window in fan_out(turn(NOON), NAMED.values())]
     assert moved == ["5-hour", "7-day", "7-day Opus", "7-day apps"]
 
 
 def test_the_sum_is_since_the_window_opened_and_up_to_the_moment() -> None:
     window = NAMED["five_hour"]  # 10:00 to 15:00
     turns = [turn(MONDAY - 3 * HOUR), turn(MONDAY - HOUR), turn(MONDAY), turn(MONDAY + HOUR)]
-    share = share_of(window, turns, MONDAY)
+    share = shared(window, turns, MONDAY)
     assert share.tokens.turns == 2 and share.tokens.total_tokens == 200
     assert share.since == window.opened_at
 
 
 def test_the_assumed_cap_is_the_largest_earlier_block_and_the_gap_is_in_points() -> None:
     turns = [turn(MONDAY - 30 * HOUR, 1000), turn(MONDAY - 29 * HOUR, 1000), turn(MONDAY - 20 * HOUR, 400)]
-    share = share_of(NAMED["five_hour"], [*turns, turn(MONDAY, 500)], MONDAY)
+    share = shared(NAMED["five_hour"], [*turns, turn(MONDAY, 500)], MONDAY)
     assert share.assumed_cap == 2000 and share.percent_of_assumed_cap == 25.0
     assert share.gap_points == 41.0 - 25.0
-    first = share_of(NAMED["five_hour"], [turn(MONDAY)], MONDAY)
+    first = shared(NAMED["five_hour"], [turn(MONDAY)], MONDAY)
     assert first.assumed_cap is None and first.percent_of_assumed_cap is None and first.gap_points is None
 
 
@@ -103,13 +108,13 @@ def test_a_week_s_cap_is_the_largest_earlier_week() -> None:
     opened = NAMED["seven_day"].opened_at
     assert opened is not None
     turns = [turn(opened - HOUR, 10), turn(opened - 6 * 24 * HOUR, 20), turn(opened - 8 * 24 * HOUR, 50)]
-    assert share_of(NAMED["seven_day"], turns, MONDAY).assumed_cap == 50
+    assert shared(NAMED["seven_day"], turns, MONDAY).assumed_cap == 50
 
 
 def test_idle_ended_and_unseen_windows_have_no_sum() -> None:
     ended = windows("over-100-and-past-reset.json")["five_hour"]
     for window in (NAMED["seven_day_omelette"], NAMED["seven_day_cowork"], ended):
-        share = share_of(window, [turn(MONDAY - HOUR)], MONDAY)
+        share = shared(window, [turn(MONDAY - HOUR)], MONDAY)
         assert share.tokens.turns == 0 and share.gap_points is None
 
 

@@ -19,6 +19,7 @@ from claude_meter_tui.beside import LocalSide
 from claude_meter_tui.commands.demo import seed_history
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.documents import ReadingDocument
+from claude_meter_tui.instances import instance_of
 from claude_meter_tui.state import Point
 from claude_meter_tui.stored import stand_in
 from claude_meter_tui.transcripts.following import Following
@@ -145,7 +146,9 @@ def test_pieces_are_cut_at_now_and_where_windows_opened() -> None:
     week = Window(
         key="seven_day", label="7-day", group="weekly", utilization=1, resets_at=NOON, length_seconds=7 * 86400
     )
-    cuts = attribution.cuts([week], NOON - timedelta(hours=1), NOON - timedelta(days=20))
+    cuts = attribution.cuts(
+        [instance_of(week, (), NOON - timedelta(hours=1))], NOON - timedelta(hours=1), NOON - timedelta(days=20)
+    )
     days = [(datetime.fromtimestamp(cut / 1000, UTC) - NOON) / timedelta(days=1) for cut in cuts]
     assert days == [-21, -14, -7, pytest.approx(-1 / 24)]
 

@@ -54,7 +54,8 @@ def test_a_snapshot_is_a_reading_of_its_account(bridge: Bridge) -> None:
     answer = post(bridge)
     assert answer.status_code == 200 and answer.json() == {"taken": 1}
     assert answer.headers["access-control-allow-origin"] == EXTENSION
-    (reading,) = bridge.read(NOON)
+    ((reading, known_by),) = bridge.read(NOON)
+    assert known_by == "bridge"
     assert bridge.stamp() != before and reading.source == "bridge"
     assert reading.account.email == "dev@example.com" and reading.observed_at == NOON - timedelta(seconds=20)
     assert [window.key for window in reading.windows] == ["five_hour", "seven_day", "weekly_scoped:fable"]

@@ -59,7 +59,7 @@ async def test_the_usage_of_the_browsers_organization(
     asked = source(web, monkeypatch, session())
     answer = await asked.usage(NOON)
     assert answer.reading.source == "browser" and len(answer.reading.windows) >= 6
-    account = await asked.account(NOON)
+    account, _ = await asked.account(NOON)
     assert account.email == "demo@example.com" and account.organization_uuid == ORGANIZATION
     sent = server.requests[0].headers
     assert sent["cookie"] == f"sessionKey={COOKIE}; lastActiveOrg={ORGANIZATION}; cf_clearance=cf"

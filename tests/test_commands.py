@@ -13,7 +13,7 @@ from conftest import NOON, REFRESH, TOKEN, log_in, run_script
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import SCENARIOS, DemoServer
 from claude_meter_tui.payload import read_usage
-from claude_meter_tui.report import STYLES, render, table
+from claude_meter_tui.report import STYLES, At, render, table
 from claude_meter_tui.windows import Account, Reading
 
 
@@ -280,9 +280,9 @@ def document(name: str):
 )
 def test_the_texts_of_every_style(snapshot, name: str) -> None:
     now = NOON.replace(day=23)
-    texts = {style: render(style, document(name), now) for style in STYLES}
+    texts = {style: render(style, document(name), At(now)) for style in STYLES}
     json.loads(texts["json"]), json.loads(texts["waybar"])
-    texts["table"] = table(document(name), now)
+    texts["table"] = table(document(name), At(now))
     assert texts == snapshot
 
 
@@ -292,6 +292,6 @@ def test_hostile_labels_do_not_break_a_status_bar() -> None:
     scope = {"model": {"display_name": '#[fg=red]"<b>\\'}, "surface": None}
     body = {"limits": [{"kind": "weekly_scoped", "group": "weekly", "percent": 50, "scope": scope}]}
     hostile = read(body, observed_at=NOON, source="oauth").document()
-    assert "##[fg=red]" in render("tmux", hostile, NOON)
-    assert "&lt;b&gt;" in json.loads(render("waybar", hostile, NOON))["text"]
-    assert 'label="#[fg=red]\\"<b>\\\\"' in render("prometheus", hostile, NOON)
+    assert "##[fg=red]" in render("tmux", hostile, At(NOON))
+    assert "&lt;b&gt;" in json.loads(render("waybar", hostile, At(NOON)))["text"]
+    assert 'label="#[fg=red]\\"<b>\\\\"' in render("prometheus", hostile, At(NOON))

@@ -21,8 +21,10 @@ from claude_meter_tui.sources.credentials import CredentialFinder, plan_name
 
 
 def finder(*folders: Path, token: str | None = None, keychain: str | None = None) -> CredentialFinder:
-    read_keychain = None if keychain is None else lambda: keychain or None
-    return CredentialFinder(folders, Secret(token) if token else None, folders[0].parent, read_keychain)
+    read_keychain = None if keychain is None else lambda _: keychain or None
+    return CredentialFinder(
+        [(str(folder), ()) for folder in folders], Secret(token) if token else None, folders[0].parent, read_keychain
+    )
 
 
 def test_the_file_gives_token_plan_scopes_and_expiry(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_the_first_folder_of_a_list_that_has_a_login_is_used(
     log_in(second)
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", f"{scratch_home / 'none'}, {second}")
     configured = settings.load(os.environ)
-    assert CredentialFinder(configured.credential_dirs, None, scratch_home).find().where == "~/second/.credentials.json"
+    assert CredentialFinder(configured.login_places, None, scratch_home).find().where == "~/second/.credentials.json"
 
 
 def test_the_default_folder_is_in_the_home(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +102,7 @@ def test_a_file_that_may_not_be_read_says_so(
     def refuse(*_: object, **__: object) -> str:
         raise error
 
-    monkeypatch.setattr(Path, "read_text", refuse)  # root, as which CI runs, may read everything
+    monkeypatch.setattr(credentials.paths, "read_regular", refuse)  # root, as which CI runs, may read everything
     with pytest.raises(NotLoggedInError, match=words):
         finder(tmp_path / "claude").find()
 
@@ -166,7 +168,7 @@ def test_plans_are_named_as_people_know_them(tier: object, kind: object, name: s
 
 @given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
 def test_any_text_is_a_login_or_none(text: str) -> None:
-    found = CredentialFinder([Path("nowhere")], None, Path("home"), lambda: text).look()[0]
+    found = CredentialFinder([("nowhere", ())], None, Path("home"), lambda _: text).look()[0]
     assert found is None or found.token.reveal()
 
 

@@ -239,7 +239,7 @@ def test_the_watcher_is_chosen_by_what_works(tmp_path: Path, monkeypatch: pytest
     stopped = threading.Event()
 
     def chosen() -> type:
-        watcher = watcher_for([str(tmp_path)], lambda _: [], stopped)
+        watcher = watcher_for([str(tmp_path)], [], lambda _: [], stopped)
         watcher.close()
         return type(watcher)
 

@@ -15,6 +15,7 @@ from claude_meter_tui.gate import Cadence, Gate, budget_window, claim
 from claude_meter_tui.store import Store
 
 CADENCE = Cadence()
+KEYS = ("e",)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
@@ -66,7 +67,7 @@ def test_an_answer_that_still_holds_the_ended_window_is_looked_at_again_once_soo
 def test_a_429_waits_for_the_longer_of_the_server_and_the_ladder(
     server: timedelta, failures: int, wait: timedelta
 ) -> None:
-    refused = gate(failures=failures).refused(NOON, server, "waiting", CADENCE)
+    refused = gate(failures=failures).made_to_wait(NOON, server, "waiting", CADENCE)
     assert refused.wait_until == NOON + wait
     for by_key in (True, False):
         assert refused.closed_until(NOON + wait - MINUTE, [], CADENCE, by_key=by_key) == NOON + wait
@@ -85,8 +86,8 @@ def test_other_trouble_climbs_the_ladder_and_a_key_may_go_earlier() -> None:
 
 
 def test_recovery_leaves_no_mark() -> None:
-    troubled = gate(asked_at=NOON).failed(NOON, "offline", CADENCE).refused(NOON, HOUR, "waiting", CADENCE)
-    assert troubled.answered(NOON, changed=True) == gate(asked_at=NOON)
+    troubled = gate(asked_at=NOON).failed(NOON, "offline", CADENCE).made_to_wait(NOON, HOUR, "waiting", CADENCE)
+    assert troubled.answered(changed=True) == gate(asked_at=NOON)
 
 
 def test_nobody_asks_twice_within_a_minute() -> None:
@@ -105,19 +106,19 @@ def test_the_day_has_a_budget_and_a_part_of_it_is_kept_for_the_key() -> None:
 
 
 def test_a_wait_outlives_the_process_and_a_clock_set_back(store: Store) -> None:
-    gate().refused(NOON, HOUR, "waiting", CADENCE).save(store, "e")
-    again = Gate.load(store, "e", NOON + MINUTE)
+    gate().made_to_wait(NOON, HOUR, "waiting", CADENCE).save(store, KEYS)
+    again = Gate.load(store, KEYS, NOON + MINUTE)
     assert again.wait_until == NOON + HOUR + CADENCE.cushion
     earlier = NOON - timedelta(days=300)
-    back = Gate.load(store, "e", earlier)
+    back = Gate.load(store, KEYS, earlier)
     assert back.wait_until == earlier + HOUR + CADENCE.cushion
 
 
 def test_of_many_panes_one_asks(store: Store, tmp_path: Path) -> None:
     panes = [store, *(Store.open(store.path) for _ in range(5))]
-    taken = [claim(pane, "e", NOON, CADENCE, by_key=False) for pane in panes]
+    taken = [claim(pane, KEYS, NOON, CADENCE, by_key=False) for pane in panes]
     assert taken == [None, *[NOON + MINUTE] * 5]
-    assert budget_window(store, "e", NOON) == [NOON]
+    assert budget_window(store, KEYS, NOON) == [NOON]
     for pane in panes[1:]:
         pane.close()
 
@@ -131,13 +132,13 @@ def test_a_day_of_any_number_of_panes_stays_within_the_budget(store: Store) -> N
         now = NOON + timedelta(seconds=beat)
         resets = [NOON + number * 5 * HOUR for number in range(8)]
         for pane in panes:
-            state = Gate.load(pane, "e", now)
-            if state.due(now, budget_window(pane, "e", now), CADENCE, read_at, resets) > now:
+            state = Gate.load(pane, KEYS, now)
+            if state.due(now, budget_window(pane, KEYS, now), CADENCE, read_at, resets) > now:
                 continue
-            if claim(pane, "e", now, CADENCE, by_key=False) is None:
+            if claim(pane, KEYS, now, CADENCE, by_key=False) is None:
                 asked.append(now)
                 read_at = now
-                Gate.load(pane, "e", now).answered(now, changed=True).save(pane, "e")
+                Gate.load(pane, KEYS, now).answered(changed=True).at(now, None).save(pane, KEYS)
     assert max(sum(at <= other < at + timedelta(days=1) for other in asked) for at in asked) <= 100
     assert len(asked) > 80
     for pane in panes[1:]:
@@ -156,10 +157,10 @@ def test_no_request_is_ever_sent_inside_a_wait(events: list[tuple[int, int, bool
         assert not any(start <= now < end for start, end in waits)
         state = state.asked(now)
         if outcome == 0:
-            state = state.answered(now, changed=by_key)
+            state = state.answered(changed=by_key)
         elif outcome == 1:
             state = state.failed(now, "offline", CADENCE)
         else:
             wait = timedelta(seconds=(outcome - 2) * 1600)
-            state = state.refused(now, wait, "waiting", CADENCE)
+            state = state.made_to_wait(now, wait, "waiting", CADENCE)
             waits.append((now, now + wait))

@@ -53,7 +53,7 @@ def cache_in(folder: Path) -> ClaudeCache:
 def test_the_cache_is_a_reading_with_its_own_time_and_account(folder: Path) -> None:
     write(folder, cache=cached(accountUuid="acc-1"))
     source = cache_in(folder)
-    (reading,) = source.read(NOON)
+    ((reading, _),) = source.read(NOON)
     assert reading.observed_at == NOON - timedelta(hours=3) and reading.source == "cache"
     assert reading.account == Account(email="me@example.com", organization_uuid="org-1") == source.owner
     assert len(reading.windows) == 7 and "secret" not in repr(reading)
@@ -63,7 +63,7 @@ def test_the_cache_is_a_reading_with_its_own_time_and_account(folder: Path) -> N
 def test_the_newer_file_is_read_too(folder: Path) -> None:
     write(folder)
     (folder / "limits-cache.json").write_text(json.dumps(cached(timedelta(hours=1))))
-    (reading,) = cache_in(folder).read(NOON)
+    ((reading, _),) = cache_in(folder).read(NOON)
     assert reading.observed_at == NOON - timedelta(hours=1) and reading.account.email == "me@example.com"
 
 
@@ -89,8 +89,8 @@ def test_what_is_too_old_of_the_future_anothers_or_damaged_is_no_reading(folder:
 def test_any_json_is_no_exception(folder: Path, cache: Any, login: Any) -> None:
     write(folder, login=login, cache={"fetchedAtMs": int(NOON.timestamp() * 1000), "utilization": cache})
     source = cache_in(folder)
-    for reading in source.read(NOON):
-        reading.document()
+    for heard in source.read(NOON):
+        heard.reading.document()
     (folder / ".claude.json").write_text(json.dumps(cache))
     assert isinstance(source.read(NOON), list)
 

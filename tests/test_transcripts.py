@@ -62,7 +62,7 @@ def theirs(roots: Iterable[Path], home: Path) -> Kinds:
     sums: Kinds = Counter()
     for day in ccusage_daily(roots, home):
         for model in day["modelBreakdowns"]:
-            name = model["modelName"].removesuffix("-fast")  # it lists fast turns apart; the model is the same
+            name = model["modelName"]
             for kind, field in (
                 ("input", "inputTokens"),
                 ("output", "outputTokens"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from claude_meter_tui import settings, standing
 from claude_meter_tui.listening import keep
 from claude_meter_tui.sources.bridge import PATH, Bridge
+from claude_meter_tui.sources.source import Heard
 from claude_meter_tui.store import Store
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ def run(env: Mapping[str, str], *, port: int | None) -> int:
 def _kept(store: Store, reading: Reading) -> str:
     who = reading.account.email or reading.account.organization_uuid or "unknown account"
     try:
-        fresh = keep(store, reading)
+        kept, fresh = keep(store, Heard(reading, reading.source), datetime.now(UTC))
     except sqlite3.Error as error:
         return f"{who}: not stored ({error})"
+    if kept is None:
+        return f"{who}: not kept, since more accounts were heard of than anybody has"
     figures = " · ".join(f"{window.label} {standing.percent(window.utilization)}" for window in reading.windows)
     return f"{who}: {figures}" if fresh else f"{who}: nothing new"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui import attribution, paths, report, standing
 from claude_meter_tui.commands.local import with_ledger
+from claude_meter_tui.commands.tables import cell
 from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.commands.whose import chosen_account, profile_of
 from claude_meter_tui.errors import NothingStoredError
+from claude_meter_tui.foreign_text import shown, to_json
+from claude_meter_tui.instances import Instance, instance_of
+from claude_meter_tui.state import Point
 from claude_meter_tui.store import Store
+from claude_meter_tui.uptime import system_uptime
 from claude_meter_tui.windows import Reading
 
 if TYPE_CHECKING:
@@ -29,53 +33,82 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str |
         NothingStoredError: no reading is stored (from then).
     """
     given = given_time("--at", at) if at else None
-    reading, now, readings = _stored(env, given, account)
+    known = _stored(env, given, account)
     earliest = datetime(2024, 1, 1, tzinfo=UTC)  # before there was a Claude Code
-    cuts = attribution.cuts(reading.windows, now, earliest)
-    pieces, _ = with_ledger(profile_of(env, reading.account), lambda ledger: ledger.pieces(cuts))
-    shares = {window.key: attribution.share_of(window, pieces, now) for window in reading.windows}
+    cuts = attribution.cuts(known.instances, known.now, earliest, known.skew)
+    pieces, _ = with_ledger(profile_of(env, known.reading.account), lambda ledger: ledger.pieces(cuts))
+    shares = {
+        instance.window.key: attribution.share_of(instance, pieces, known.now, known.skew)
+        for instance in known.instances
+    }
     if as_json:
-        windows = [_as_dict(window, shares[window.key], reading, readings) for window in reading.windows]
-        print(json.dumps({"schema": report.SCHEMA, "at": standing.iso_utc(now), "windows": windows}, indent=2))
+        windows = [_as_dict(window, shares[window.key], known) for window in known.reading.windows]
+        print(to_json({"schema": report.SCHEMA, "at": standing.iso_utc(known.now), "windows": windows}, indent=2))
     else:
-        _print_table(reading, shares, now)
+        _print_table(known, shares)
     return 0
 
 
-def _stored(
-    env: Mapping[str, str], at: datetime | None, account: str | None
-) -> tuple[Reading, datetime, dict[str, int]]:
-    """The newest reading (known at `at`), the moment by the server's clock, and how many readings each window has."""
+class _Known(NamedTuple):
+    """What the store knows of an account at a moment: `now` by the server's clock, `skew` ahead of the local one."""
+
+    reading: Reading
+    now: datetime
+    skew: timedelta
+    instances: list[Instance]
+    readings: dict[str, int]
+    """How many readings each window has in its instance."""
+
+
+def _stored(env: Mapping[str, str], at: datetime | None, account: str | None) -> _Known:
     store = Store.open_existing(paths.store_file(paths.state_dir(env)))
     if store is None:
         raise NothingStoredError
     with store:
         account_id = chosen_account(store, account)
-        now = at or datetime.now(UTC) + store.noted_skew()
-        document = store.newest(at=now, account_id=account_id)
+        local = at or datetime.now(UTC)
+        skew = timedelta(0) if at else store.noted_skew(local, system_uptime())
+        document = store.newest(at=at, account_id=account_id, now=local)
         if document is None:
             raise NothingStoredError
         reading = Reading.model_validate(document)
-        counts = {
-            window.key: sum(
-                datetime.fromisoformat(row["observed_at"]) <= now
-                for row in store.history(window.key, window.opened_at, account_id)
-            )
-            if window.opened_at
-            else 0
-            for window in reading.windows
-        }
-    return reading, now, counts
+        points = {window.key: _points(store, window, account_id, local, skew) for window in reading.windows}
+    now = local + skew
+    instances = [instance_of(window, points[window.key], now) for window in reading.windows]
+    readings = {
+        instance.window.key: sum(point.observed_at >= instance.since for point in points[instance.window.key])
+        if instance.since
+        else 0
+        for instance in instances
+    }
+    return _Known(reading, now, skew, instances, readings)
 
 
-def _as_dict(window: Window, share: Share, reading: Reading, readings: dict[str, int]) -> dict[str, object]:
+def _points(store: Store, window: Window, account_id: int | None, until: datetime, skew: timedelta) -> list[Point]:
+    """The window's readings as far back as its instance can reach, by the server's clock."""
+    if window.length_seconds is None:
+        return []
+    since = until - 2 * timedelta(seconds=window.length_seconds)
+    found = [(datetime.fromisoformat(row["observed_at"]), row) for row in store.history(window.key, since, account_id)]
+    return [
+        Point(
+            observed_at + skew,
+            row["utilization"],
+            datetime.fromisoformat(row["resets_at"]) if row["resets_at"] else None,
+        )
+        for observed_at, row in found
+        if observed_at <= until
+    ]
+
+
+def _as_dict(window: Window, share: Share, known: _Known) -> dict[str, object]:
     percent = share.percent_of_assumed_cap
     return {
         "key": window.key,
         "label": window.label,
         "server": {
             "utilization": window.utilization,
-            "observed_at": standing.iso_utc(window.observed_at or reading.observed_at),
+            "observed_at": standing.iso_utc(window.observed_at or known.reading.observed_at),
         },
         "local": {
             "since": standing.iso_utc(share.since) if share.since else None,
@@ -89,11 +122,11 @@ def _as_dict(window: Window, share: Share, reading: Reading, readings: dict[str,
         "tokens_per_point": None,
         "estimate_now": None,
         "elsewhere_share": None,
-        "readings": readings[window.key],
+        "readings": known.readings[window.key],
     }
 
 
-def _print_table(reading: Reading, shares: dict[str, Share], now: datetime) -> None:
+def _print_table(known: _Known, shares: dict[str, Share]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -102,17 +135,23 @@ def _print_table(reading: Reading, shares: dict[str, Share], now: datetime) -> N
     for name in ("server", "local", "of assumed", "gap", "turns"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("since", no_wrap=True)
+    reading, now = known.reading, known.now
     for window in reading.windows:
         share = shares[window.key]
         over = standing.is_over(window.resets_at, now)
         table.add_row(
-            window.label,
+            cell(window.label),
             "reset" if over else standing.percent(window.utilization),
             *_local_cells(share),
-            standing.clock_time(share.since, now) if share.since else "idle",
+            standing.clock_time(share.since, now) + (" *" if share.early else "") if share.since else "idle",
         )
     Console().print(table)
-    age = standing.age((now - reading.observed_at).total_seconds())
+    age = standing.age((now - known.skew - reading.observed_at).total_seconds())
+    early = [window.label for window in reading.windows if shares[window.key].early]
+    if early:
+        print(f"\nBegan anew early, before the reset that was announced: {', '.join(map(shown, early))}.")
+    if not reading.windows:
+        print(report.NO_LIMITS_SENTENCE)
     print(f"\nServer: read {age}. Local: this machine's Claude Code only; its cap is assumed, the largest earlier sum.")
 
 

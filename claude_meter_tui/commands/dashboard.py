@@ -11,10 +11,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import settings
+from claude_meter_tui import crash, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.commands.seating import Seating
 from claude_meter_tui.errors import BadUsageError, MeterError
+from claude_meter_tui.foreign_text import shown
 from claude_meter_tui.sources import ways
 from claude_meter_tui.store import Store
 
@@ -29,7 +30,7 @@ def run_plainly() -> int:
     try:
         return run(os.environ, demo=False, theme=None, ascii_only=None)
     except MeterError as error:
-        print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
+        print(f"claude-meter-tui: {shown(error.one_line())}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -52,6 +53,10 @@ def run(
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadUsageError("The dashboard needs a terminal.", "In a script use `once` or `status`.")
+    if not (sys.stderr and sys.stderr.isatty()):  # Textual paints there
+        raise BadUsageError(
+            "The dashboard paints on stderr, which is not a terminal here.", "Run it without redirecting 2>."
+        )
     gc.disable()  # the app turns it on again after its first paint
     configured = settings.load(env, theme=theme, ascii_only=ascii_only, source=source)
     while True:
@@ -66,6 +71,12 @@ def run(
         else:
             _leave_hanging_threads()
             return 0
+
+
+class _EndedError(MeterError):
+    """The app ended on an exception nobody foresaw, which is written down already."""
+
+    exit_code = crash.EXIT_CODE
 
 
 def _leave_hanging_threads() -> None:
@@ -109,6 +120,8 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         no_color=bool(env.get("NO_COLOR")),
     )
     wish = app.run()
+    if app.last_words:
+        raise _EndedError(app.last_words)
     if wish == "browser":
         remember(ways.CHOSEN_NOTE, wish)
     return wish

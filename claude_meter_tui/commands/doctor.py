@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import __version__, paths, report, settings
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
+from claude_meter_tui.foreign_text import shown as shown_text
+from claude_meter_tui.foreign_text import to_json
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.sources import ways
 from claude_meter_tui.sources.oauth import OAuthSource
@@ -47,11 +48,12 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
             "version": __version__,
             "findings": [asdict(found) for found in findings],
         }
-        print(json.dumps(shown, ensure_ascii=False, indent=2))
+        print(to_json(shown, indent=2))
     else:
         marks = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
         for found in findings:
-            print(f"{marks[found.state]}  {found.subject}: {found.text}" + (f" → {found.do}" if found.do else ""))
+            line = f"{found.subject}: {found.text}" + (f" → {found.do}" if found.do else "")
+            print(f"{marks[found.state]}  {shown_text(line)}")
     return code
 
 
@@ -111,7 +113,7 @@ def _last_reading(poller: Poller, now: datetime) -> list[Finding]:
     state = poller.state
     if state.reading is None:
         return [Finding("last reading", "note", "none stored")]
-    seconds = (state.true_now(now) - state.reading.observed_at).total_seconds()
+    seconds = (now - state.reading.observed_at).total_seconds()
     findings = [
         Finding(
             "last reading",

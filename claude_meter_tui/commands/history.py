@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import sys
 from contextlib import ExitStack
@@ -12,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from claude_meter_tui import report, settings, standing
+from claude_meter_tui.commands.tables import cell
 from claude_meter_tui.commands.times import given_time
 from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.errors import BadUsageError, NothingStoredError
+from claude_meter_tui.foreign_text import clean_text, to_json
 from claude_meter_tui.payload import name_of
 from claude_meter_tui.store import Store, parse_iso
-from claude_meter_tui.values import clean_text
+from claude_meter_tui.values import MOST_PERCENT, bounded_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,7 +49,7 @@ def show(
             writer.writeheader()
             writer.writerows({**row, "resets_at": row["resets_at"] or ""} for row in rows)
         elif style == "json":
-            print(json.dumps({"schema": report.SCHEMA, "readings": list(rows)}, ensure_ascii=False))
+            print(to_json({"schema": report.SCHEMA, "readings": list(rows)}))
         else:
             _print_table(list(rows))
     return 0
@@ -63,14 +64,14 @@ def take_in(env: Mapping[str, str], file: str) -> int:
     with ExitStack() as stack:
         try:
             source: TextIO = (
-                sys.stdin if file == "-" else stack.enter_context(Path(file).open(encoding="utf-8", newline=""))
+                sys.stdin if file == "-" else stack.enter_context(Path(file).open(encoding="utf-8-sig", newline=""))
             )
             readings = list(_readings(source))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             reason = getattr(error, "strerror", None) or "not a CSV text"
             raise BadUsageError(f"{file} cannot be read ({reason}).", "Nothing was added.") from None
         with Store.open(settings.load(env).store_file) as store:
-            added = store.save_all(readings)
+            added = store.save_all(readings, partial=True)
     print(f"{added} readings added, {len(readings) - added} were there already.")
     return 0
 
@@ -94,11 +95,11 @@ def _print_table(rows: list[HistoryRow]) -> None:
         resets = row["resets_at"]
         table.add_row(
             _minute(row["observed_at"]),
-            row["window"],
+            cell(row["window"]),
             standing.percent(row["utilization"]),
             _minute(resets) if resets else "–",
-            row["source"],
-            *([row["account"]] if several else []),
+            cell(row["source"]),
+            *([cell(row["account"])] if several else []),
         )
     Console().print(table)
 
@@ -155,7 +156,7 @@ def _row(number: int, row: dict[str, Any]) -> HistoryRow:
         observed_at = _utc_text(row["observed_at"])
         resets_at = _utc_text(row["resets_at"]) if row["resets_at"] else None
         window, source = clean_text(row["window"]), clean_text(row["source"])
-        if not math.isfinite(utilization) or utilization < 0 or window is None or source is None:
+        if not math.isfinite(utilization) or not 0 <= utilization <= MOST_PERCENT or window is None or source is None:
             raise ValueError(number)
     except (ValueError, TypeError, OverflowError):
         raise BadUsageError(f"Line {number} is not a reading.", "Nothing was added.") from None
@@ -170,7 +171,10 @@ def _row(number: int, row: dict[str, Any]) -> HistoryRow:
 
 
 def _utc_text(text: str) -> str:
-    return parse_iso(text).isoformat().replace("+00:00", "Z")
+    moment = bounded_time(parse_iso(text))
+    if moment is None:
+        raise ValueError(text)
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _account(name: str) -> AccountDocument:

@@ -10,6 +10,7 @@ from datetime import UTC
 
 from claude_meter_tui import paths
 from claude_meter_tui.errors import BadUsageError, StoreError
+from claude_meter_tui.opening import is_broken
 from claude_meter_tui.schema import migrate
 from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts.index import Index, Refreshed
@@ -69,13 +70,17 @@ def with_ledger(env: Mapping[str, str], use: Callable[[Ledger], Result]) -> tupl
     gc.disable()  # hundreds of thousands of small objects and no cycles, in a process that ends after this
 
     def brought_up_to_date(connection: sqlite3.Connection) -> tuple[Result, Refreshed]:
-        done = Index(connection, roots).refresh(transcripts(roots))
+        unreadable: list[str] = []
+        done = Index(connection, roots).refresh(transcripts(roots, unreadable))
+        done.unread += unreadable
         return use(Ledger(connection, roots)), done
 
     try:
         with Store.open(paths.store_file(paths.state_dir(env))) as store:
             result, done = brought_up_to_date(store.connection)
     except (StoreError, sqlite3.Error) as error:
+        if isinstance(error, sqlite3.Error) and is_broken(error):
+            raise  # it is set aside, and all is read once more
         reason = error.sentence if isinstance(error, StoreError) else f"The store cannot be written ({error})."
         print(f"claude-meter-tui: {reason} Every transcript is read anew.", file=sys.stderr)
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
@@ -84,8 +89,11 @@ def with_ledger(env: Mapping[str, str], use: Callable[[Ledger], Result]) -> tupl
     unread = [paths.tilde(path, env) for path in done.unread]
     if unread:
         named = ", ".join(unread[:_UNREAD_NAMED]) + (" …" if len(unread) > _UNREAD_NAMED else "")
+        what = "file or folder" if len(unread) == 1 else "files or folders"
+        verb = "is" if len(unread) == 1 else "are"
         print(
-            f"claude-meter-tui: {len(unread)} transcripts cannot be read and are not counted: {named}", file=sys.stderr
+            f"claude-meter-tui: {len(unread)} {what} of transcripts cannot be read and {verb} not counted: {named}",
+            file=sys.stderr,
         )
     return result, done.files
 
@@ -93,9 +101,8 @@ def with_ledger(env: Mapping[str, str], use: Callable[[Ledger], Result]) -> tupl
 def _print_json(
     whole: TokenSum, parts: list[tuple[str, TokenSum]], files: int, start: datetime | None, end: datetime | None
 ) -> None:
-    import json
-
     from claude_meter_tui import report, standing
+    from claude_meter_tui.foreign_text import to_json
 
     shown = {
         "schema": report.SCHEMA,
@@ -105,7 +112,7 @@ def _print_json(
         **whole.as_dict(),
         "by": [{"key": key, **part.as_dict()} for key, part in parts],
     }
-    print(json.dumps(shown, ensure_ascii=False, indent=2))
+    print(to_json(shown, indent=2))
 
 
 def _ordered(parts: dict[str, TokenSum], by: str) -> list[tuple[str, TokenSum]]:
@@ -120,6 +127,7 @@ def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, fi
     from rich.table import Table
 
     from claude_meter_tui import standing
+    from claude_meter_tui.commands.tables import cell
 
     if not files:
         print("No transcripts of Claude Code here.")
@@ -144,7 +152,7 @@ def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, fi
     for name, total in zip(figures, whole.as_dict().values(), strict=True):
         table.add_column(name, footer=standing.amount(total), justify="right", no_wrap=True, min_width=7)
     for key, part in parts or [("total", whole)]:
-        table.add_row(key or "–", *(standing.amount(value) for value in part.as_dict().values()))
+        table.add_row(cell(key or "–"), *(standing.amount(value) for value in part.as_dict().values()))
     console.print(table)
 
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
+import time
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import report, settings
 from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.errors import MeterError, StoreError
+from claude_meter_tui.errors import AskedTooSoonError, MeterError, StoreError
+from claude_meter_tui.foreign_text import shown, to_json
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.sources import ways
 from claude_meter_tui.standing import clock_time
 from claude_meter_tui.store import Store
+from claude_meter_tui.uptime import age_of_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from claude_meter_tui.clock import Clock
+
+# Another process may be asking while this one starts: its answer is waited for this long, and as good as one's own.
+_WAIT_SECONDS = 6.0
+_LOOK_SECONDS = 0.1
 
 
 def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> int:
@@ -31,29 +40,60 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
 
     clock = SystemClock()
     with Store.open(configured.store_file) as store:
-        poller = Poller(store, ways.asked(ways.chosen(configured, store), env, store), clock, configured.cadence)
-        if poller.state.notice:
-            print(f"claude-meter-tui: {poller.state.notice}", file=sys.stderr)
-        try:
-            asyncio.run(poller.ask(by_key=True))
-            failure = None
-        except MeterError as error:
-            failure = error
-            failure.hint = failure.hint or _when_again(poller, clock)
+        if store.mend():
+            print(f"claude-meter-tui: {store.notice()}", file=sys.stderr)
+        configured = ways.chosen(configured, store)
+        poller = Poller(
+            store,
+            ways.asked(configured, env, store),
+            clock,
+            configured.cadence,
+            open_listeners=partial(ways.listened_to, configured, env, bridge=False),
+        )
+        failure = asyncio.run(_ask(poller, clock))
         reading = poller.state.reading
     if failure is not None:
+        failure.hint = failure.hint or _when_again(poller, clock)
         if reading is None:
             raise failure
-        print(f"claude-meter-tui: {failure.one_line()}", file=sys.stderr)
+        print(f"claude-meter-tui: {shown(failure.one_line())}", file=sys.stderr)
     if reading is None:  # pragma: no cover - an ask without a failure shows its reading
         raise StoreError("No reading came.")
     document = reading.document()
-    now = poller.state.true_now(clock.now())
+    at = report.At(clock.now(), poller.state.skew)
     if as_json:
-        print(json.dumps(report.as_dict(document, now, stale=True if failure else None), ensure_ascii=False, indent=2))
+        print(to_json(report.as_dict(document, at, stale=True if failure else None), indent=2))
     else:
-        print(report.table(document, now, stale=failure is not None))
+        print(report.table(document, at, stale=failure is not None))
     return 0
+
+
+async def _ask(poller: Poller, clock: Clock) -> MeterError | None:
+    """Take in what can be heard for free, then ask; gives why no new reading came, if none did."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it would print to the user's terminal
+    begun = clock.now() - age_of_this_process()
+    with suppress(StoreError):
+        await poller.listen()
+    try:
+        await poller.ask(by_key=True)
+    except AskedTooSoonError as error:
+        return None if await _answered_elsewhere(poller, begun) else error
+    except MeterError as error:
+        return error
+    return None
+
+
+async def _answered_elsewhere(poller: Poller, begun: datetime) -> bool:
+    """Whether another process, which asked this very moment, gets its answer now."""
+    end = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < end:
+        match poller.answer_to_another(since=begun):
+            case "came":
+                return True
+            case "none":
+                return False
+        await asyncio.sleep(_LOOK_SECONDS)
+    return False
 
 
 def _when_again(poller: Poller, clock: Clock) -> str:

@@ -7,12 +7,12 @@ can come to be known while it runs.
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.dashboard.seats import Seat
+from claude_meter_tui.identity import HEARD_OF_FOR, MOST_HEARD_OF
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.sources import claude_config, ways
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.settings import Settings
     from claude_meter_tui.store import Store
-
-# An account that was only heard of (the extension's, another login's) is shown while its windows can still count.
-_HEARD_OF = timedelta(days=7)
 
 
 class Seating:
@@ -106,18 +103,20 @@ class Seating:
     def _heard_of(self, seats: Sequence[Seat], chosen: int | None = None) -> list[Seat]:
         """Those without a seat. Where a single login was never read, it shows what there is: it may be its."""
         known = {seat.poller.account_id for seat in seats}
-        if self._settings.demo or (len(seats) == 1 and known == {None}):
+        accounts = self._store.accounts()
+        if self._settings.demo or (len(seats) == 1 and known == {None} and len(accounts) < 2):
             return []
-        since = self._clock.now() - _HEARD_OF
-        return [
+        since = self._clock.now() - HEARD_OF_FOR
+        seats_made = [
             Seat(
                 Poller(self._store, ways.nobody, self._clock, self._settings.cadence, note=None, account_id=account_id)
             )
-            for account_id, account, observed_at in self._store.accounts()
+            for account_id, account, observed_at in accounts
             if account_id not in known
             and (account_id == chosen or observed_at > since)
             and (account["email"] or account["organization_uuid"])
         ]
+        return seats_made[:MOST_HEARD_OF]
 
 
 def _named_in(profile: Settings, store: Store) -> int | None:

@@ -8,8 +8,9 @@ import sys
 from datetime import UTC, datetime
 
 from claude_meter_tui import paths, report
-from claude_meter_tui.errors import MeterError, NothingStoredError
+from claude_meter_tui.errors import MeterError, NothingStoredError, StoreError
 from claude_meter_tui.store import Store
+from claude_meter_tui.uptime import system_uptime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,18 +53,19 @@ def text(style: str, now: datetime, account: str | None = None) -> str:
 
     Raises:
         BadUsageError: no account is called so.
-        NothingStoredError: no reading is stored, or the store cannot be read.
+        NothingStoredError: no reading is stored.
+        StoreError: the store cannot be read.
     """
     store = Store.open_existing(paths.store_file(paths.state_dir(os.environ)))
     if store is None:
         raise NothingStoredError
     try:
         with store:
-            account_id = store.noted_account() if account is None else _chosen(store, account)
-            reading = store.newest(account_id=account_id)
-            skew = store.noted_skew()
+            account_id = store.shown_account() if account is None else _chosen(store, account)
+            reading = store.newest(account_id=account_id, now=now)
+            skew = store.noted_skew(now, system_uptime())
     except sqlite3.Error:
-        raise NothingStoredError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None
+        raise StoreError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None
     if reading is None:
         raise NothingStoredError
-    return report.render(style, reading, now + skew)
+    return report.render(style, reading, report.At(now, skew))

@@ -12,14 +12,15 @@ import sqlite3
 import sys
 from datetime import UTC, datetime
 
-from claude_meter_tui import paths, report, standing
+from claude_meter_tui import identity, paths, report, standing
 from claude_meter_tui.errors import StoreError
+from claude_meter_tui.foreign_text import cells
 from claude_meter_tui.sources import claude_config, statusline
 from claude_meter_tui.store import Store
+from claude_meter_tui.uptime import system_uptime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Mapping, Sequence
     from typing import Any
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 _PATIENCE = 0.25
 _LARGEST_INPUT = 4 << 20
 _SESSIONS_REMEMBERED = 24
-_THEN_SECONDS = 10.0
+# Claude Code waits: for what it pipes in, which it does at once, and for the other command, together about a second.
+_INPUT_SECONDS = 0.5
 _NARROWEST = 8
 _ANSI = {"normal": "32", "warning": "33", "critical": "31", "full": "1;31"}
 _UNKNOWN: AccountDocument = {"email": None, "organization_uuid": None, "plan": None}
@@ -72,40 +74,85 @@ def plainly_asked(arguments: Sequence[str]) -> Wish | None:
 
 def run(env: Mapping[str, str], wish: Wish) -> int:
     """Feed the other command, keep what came in, print the line; always 0."""
-    data = b"" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read(_LARGEST_INPUT)
-    other = _start(wish.then) if wish.then else None
-    known, now = _keep(env, statusline.parsed(data), datetime.now(UTC))
+    data = _input()
+    other = None
+    if wish.then:
+        from claude_meter_tui.commands import statusline_then  # subprocess costs 8 ms
+
+        other = statusline_then.Other(wish.then, data)
+    known, at = _keep(env, statusline.parsed(data), datetime.now(UTC))
     if other is not None:
-        _finish(other, data)
+        other.finish(sys.stdout)
     if not wish.quiet:
         color = wish.color and not env.get("NO_COLOR")
         try:
-            print(line(known, now, width=wish.width or _width(env), color=color, keys=wish.windows), flush=True)
+            print(line(known, at, width=wish.width or _width(env), color=color, keys=wish.windows), flush=True)
         except OSError:  # the reader has gone; Python would complain once more while flushing at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
+def _input() -> bytes:
+    """What Claude Code pipes in, up to its end or as much as comes in time: a pipe nobody closes must not hang."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return b""
+    try:
+        number = sys.stdin.fileno()
+    except (OSError, ValueError):
+        return b""
+    if os.name != "posix":
+        return _input_by_thread()
+    import select
+    import time
+
+    data, end = bytearray(), time.monotonic() + _INPUT_SECONDS
+    while len(data) < _LARGEST_INPUT and (left := end - time.monotonic()) > 0:
+        ready, _, _ = select.select([number], [], [], left)
+        if not ready:
+            break
+        part = os.read(number, 1 << 16)
+        if not part:
+            break
+        data += part
+        if _may_be_whole(data):
+            break
+    return bytes(data)
+
+
+def _may_be_whole(data: bytearray) -> bool:
+    """Whether it is one whole object already, though nobody closed the pipe."""
+    end = bytes(data[-2:]).rstrip()
+    return end.endswith(b"}") and bool(statusline.parsed(bytes(data)))
+
+
+def _input_by_thread() -> bytes:
+    import threading
+
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(sys.stdin.buffer.read(_LARGEST_INPUT)), daemon=True)
+    reader.start()
+    reader.join(_INPUT_SECONDS)
+    return found[0] if found else b""
+
+
 # --- keeping -------------------------------------------------------------------------------------------------------
 
 
-def _keep(env: Mapping[str, str], given: dict[str, Any], now: datetime) -> tuple[ReadingDocument | None, datetime]:
-    """Store what is new; gives what is known (without a usable store, what Claude Code just said) and the true now."""
+def _keep(env: Mapping[str, str], given: dict[str, Any], now: datetime) -> tuple[ReadingDocument | None, report.At]:
+    """Store what is new; gives what is known (without a usable store, what Claude Code just said) and the moment."""
     try:
         with Store.open(paths.store_file(paths.state_dir(env)), patience=_PATIENCE) as store:
-            now += store.noted_skew()
+            skew = store.noted_skew(now, system_uptime())
             account_id = _whose(store, env)
-            known = store.newest(account_id=account_id) if account_id is not None else None
-            said = statusline.reading_of(given, now, _UNKNOWN)
+            known = store.newest(account_id=account_id, now=now)
+            said = statusline.reading_of(given, now, _UNKNOWN, skew)
             fresh = statusline.still_true(said, known) if said is not None and _is_news(store, given) else None
             if fresh is not None:
-                account_id = account_id if account_id is not None else store.account_id(_UNKNOWN)
                 store.save(fresh, account_id)
-                store.note_first_account(account_id)
-                known = store.newest(account_id=account_id)
-            return known or said, now
+                known = store.newest(account_id=account_id, now=now)
+            return known or said, report.At(now, skew)
     except (StoreError, sqlite3.Error, OSError, ValueError, KeyError):
-        return statusline.reading_of(given, now, _UNKNOWN), now
+        return statusline.reading_of(given, now, _UNKNOWN), report.At(now)
 
 
 def _is_news(store: Store, given: dict[str, Any]) -> bool:
@@ -123,56 +170,63 @@ def _is_news(store: Store, given: dict[str, Any]) -> bool:
     return True
 
 
-def _whose(store: Store, env: Mapping[str, str]) -> int | None:
-    """The account Claude Code's folder is logged in to, looked up anew when its file has changed; else the last one."""
-    path = paths.claude_config_files(env)[0]
-    stamp = paths.stamp(path)
-    if stamp is not None:
-        name = f"whose {path}"
-        noted = (store.note(name) or "").split(" ")
-        if noted[:2] == [str(part) for part in stamp]:
-            return int(noted[2]) if noted[2] else store.noted_account()
-        account = claude_config.login_in(path)
-        account_id = None if account is None else store.account_id(account)
-        store.put_note(name, f"{stamp[0]} {stamp[1]} {'' if account_id is None else account_id}")
-        if account_id is not None:
-            return account_id
-    return store.noted_account()
+def _whose(store: Store, env: Mapping[str, str]) -> int:
+    """The account Claude Code is logged in to, by the rule in `identity`: it runs this with its own environment.
+
+    A token in the environment goes before its folder's login, and is nobody else's. Looked up anew when a file that
+    tells of it has changed.
+    """
+    token = env.get("CLAUDE_CODE_OAUTH_TOKEN", "").strip()
+    if token:
+        return _of_token(store, token)
+    folder, login = paths.claude_config_files(env)[0], _login_file(env)
+    stamps = (paths.stamp(folder), paths.stamp(login))
+    name = f"whose {folder}"
+    noted, _, row = (store.note(name) or "").rpartition(" ")
+    if noted == repr(stamps) and row.isdecimal():
+        return int(row)
+    named = claude_config.login_in(folder)
+    if named is not None:
+        account_id = store.account_id(named)
+    else:
+        found = _token_in(login)
+        if found:
+            account_id = _of_token(store, found)
+        else:
+            account_id = store.account_id(_UNKNOWN, identity.folder_key(paths.credential_dirs(env)[0]))
+    store.put_note(name, f"{stamps!r} {account_id}")
+    return account_id
 
 
-# --- the other command ---------------------------------------------------------------------------------------------
+def _of_token(store: Store, token: str) -> int:
+    """Whose it was said to be; a token nobody was asked about is an account of its own."""
+    from claude_meter_tui.secret import fingerprint
+
+    mark = fingerprint(token)
+    known = store.account_of(mark)
+    return store.account_id(_UNKNOWN, identity.token_key(mark)) if known is None else known
 
 
-def _start(command: str) -> subprocess.Popen[bytes] | None:
-    import subprocess
-
-    try:
-        return subprocess.Popen(command, shell=True, stdin=subprocess.PIPE)  # noqa: S602 - the user's own, as given
-    except OSError:
-        return None
+def _login_file(env: Mapping[str, str]) -> str:
+    return os.path.join(paths.login_places(env)[0][0], ".credentials.json")  # noqa: PTH118
 
 
-def _finish(other: subprocess.Popen[bytes], data: bytes) -> None:
-    """Its output goes where ours goes, before ours."""
-    import subprocess
-
-    try:
-        other.communicate(data, timeout=_THEN_SECONDS)
-    except (OSError, ValueError):
-        pass
-    except subprocess.TimeoutExpired:
-        other.kill()
+def _token_in(file: str) -> str:
+    """The access token in a credentials file; empty where there is none. Only its fingerprint is ever kept."""
+    login = claude_config.content(file).get("claudeAiOauth")
+    token = login.get("accessToken") if isinstance(login, dict) else None
+    return token.strip() if isinstance(token, str) else ""
 
 
 # --- the line ------------------------------------------------------------------------------------------------------
 
 
-def line(known: ReadingDocument | None, now: datetime, *, width: int, color: bool, keys: Sequence[str] = ()) -> str:
+def line(known: ReadingDocument | None, at: report.At, *, width: int, color: bool, keys: Sequence[str] = ()) -> str:
     """`5h 42% 2h57m · 7d 63% 3d20h · …`, the least pressing left out where it is too long.
 
     Args:
         known: what is known, or None.
-        now: by the server's clock.
+        at: the moment.
         width: in cells.
         color: with ANSI colours.
         keys: the windows wanted, in order; empty: all of them.
@@ -181,25 +235,27 @@ def line(known: ReadingDocument | None, now: datetime, *, width: int, color: boo
     if keys:
         by_key = {window["key"]: window for window in windows}
         windows = [by_key[key] for key in keys if key in by_key]
-    if not windows:
-        return "limits: not known yet"[:width]
-    pressing = sorted(windows, key=lambda window: report.pressing(window, now), reverse=True)
-    while len(windows) > 1 and _length(windows, now) > width:
-        windows.remove(pressing.pop())
-    return " · ".join(_colored(window, now, width, color=color) for window in windows)
+    pressing = sorted(windows, key=lambda window: report.pressing(window, at), reverse=True)
+    parts = {window["key"]: (report.brief(window, at), _level(window, at)) for window in windows}
+    if known is not None and (report.money_stops(known) or (not windows and report.money_of(known)[0])):
+        parts = {report.EXTRA_KEY: report.money_of(known), **parts}
+    if not parts:
+        return ("limits: not known yet" if known is None or keys else report.NO_LIMITS)[:width]
+    while len(parts) > 1 and pressing and sum(cells(text) + 3 for text, _ in parts.values()) - 3 > width:
+        parts.pop(pressing.pop()["key"])
+    return " · ".join(_colored(text[: max(width, _NARROWEST)], level, color=color) for text, level in parts.values())
 
 
-def _length(windows: list[WindowDocument], now: datetime) -> int:
-    return sum(len(report.brief(window, now)) + 3 for window in windows) - 3
-
-
-def _colored(window: WindowDocument, now: datetime, width: int, *, color: bool) -> str:
-    text = report.brief(window, now)[: max(width, _NARROWEST)]
+def _level(window: WindowDocument, at: report.At) -> str | None:
+    """How grave it is; None for a window that has ended."""
     reset = window["resets_at"]
-    if not color or standing.is_over(None if reset is None else datetime.fromisoformat(reset), now):
-        return text
-    level = standing.level(window["utilization"], window["severity"])
-    return f"\x1b[{_ANSI[level]}m{text}\x1b[0m"
+    if standing.is_over(None if reset is None else datetime.fromisoformat(reset), at.true):
+        return None
+    return standing.level(window["utilization"], window["severity"])
+
+
+def _colored(text: str, level: str | None, *, color: bool) -> str:
+    return f"\x1b[{_ANSI[level]}m{text}\x1b[0m" if color and level is not None else text
 
 
 def _width(env: Mapping[str, str]) -> int:

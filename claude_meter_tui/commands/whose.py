@@ -44,7 +44,7 @@ def chosen_account(store: Store, wanted: str | None) -> int | None:
         BadUsageError: no account is called so, or several are.
     """
     if wanted is None:
-        return store.noted_account()
+        return store.shown_account()
     found = store.accounts_named(wanted)
     if len(found) == 1:
         return found[0]

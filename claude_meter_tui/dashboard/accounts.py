@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.binding import Binding
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -11,7 +12,8 @@ from textual.screen import Screen
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import FLAGS, LEVEL_STYLES
 from claude_meter_tui.dashboard.lines import KeyBar
-from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, Piece, width_of
+from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, Piece, fitted, width_of
+from claude_meter_tui.dashboard.survival import Surviving
 from claude_meter_tui.dashboard.view import name_of
 from claude_meter_tui.report import short_label
 
@@ -45,7 +47,7 @@ class AccountList(Picture):
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """As many as fit around the cursor."""
-        self.border_title = "accounts"
+        self.title("accounts")
         first = max(0, self.cursor - height + 1)
         return rows(view, width, self.cursor)[first : first + height]
 
@@ -57,9 +59,9 @@ def rows(view: View, width: int, marked: int) -> Lines:
         f"{name} {_organization(state)}" if names.count(name) > 1 else name
         for name, state in zip(names, view.accounts, strict=True)
     ]
-    longest = min(max(map(len, names), default=0), max(12, width // 3))
+    longest = min(max(map(cell_len, names), default=0), max(12, width // 3))
     return tuple(
-        _row(state, name, longest, width, state.true_now(view.now), marked=number == marked)
+        _row(state, name, longest, width, view.now, marked=number == marked)
         for number, (state, name) in enumerate(zip(view.accounts, names, strict=True))
     )
 
@@ -71,12 +73,13 @@ def _organization(state: MeterState) -> str:
 
 
 def _row(state: MeterState, name: str, longest: int, width: int, now: datetime, *, marked: bool) -> Line:
-    shown = name if len(name) <= longest else name[: longest - 1] + "…"
-    line: Line = (("▸ " if marked else "  ", "bold $accent"), (f"{shown:<{longest}}", "bold $accent" if marked else ""))
+    whose = (fitted(name, longest), "bold $accent" if marked else "")
+    line: Line = (("▸ " if marked else "  ", "bold $accent"), whose)
     reading = state.reading
     if reading is None:
         return (*line, (f"  {state.trouble.sentence if state.trouble else 'no reading yet'}", _QUIET))
     age = f"  {standing.age((now - reading.observed_at).total_seconds())}"
+    now = state.true_now(now)
     pressing = sorted(
         (window for window in reading.windows if not standing.is_over(window.resets_at, now)),
         key=lambda window: standing.rank(window.utilization, window.resets_at, window.is_active, now),
@@ -104,7 +107,7 @@ def _figure(window: Window, now: datetime) -> tuple[Piece, ...]:
     return ((f"  {short_label(window.label)} ", ""), (figure, LEVEL_STYLES[level]), (left, _QUIET))
 
 
-class AccountsScreen(Screen[int]):
+class AccountsScreen(Surviving, Screen[int]):
     """Picks an account; ends with its number."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from dataclasses import replace
 from shutil import get_terminal_size
@@ -11,29 +12,36 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.reactive import reactive
 
+from claude_meter_tui import crash
 from claude_meter_tui.dashboard import leaving
 from claude_meter_tui.dashboard.compare_panel import roomy
 from claude_meter_tui.dashboard.filling import Filling
 from claude_meter_tui.dashboard.main_screen import MainScreen
 from claude_meter_tui.dashboard.panel import WindowsPanel
 from claude_meter_tui.dashboard.seats import Seat, Seats
+from claude_meter_tui.dashboard.survival import Reports, Surviving
 from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.view import View
 from claude_meter_tui.errors import MeterError
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from textual.actions import ActionParseResult
     from textual.binding import BindingType
+    from textual.dom import DOMNode
     from textual.screen import Screen
     from textual.timer import Timer
+    from textual.worker import Worker
 
     from claude_meter_tui.beside import LocalSide
     from claude_meter_tui.clock import Clock
     from claude_meter_tui.dashboard.gauge import Gauge
     from claude_meter_tui.poller import Poller
 
+SHOWN_NOTE = "shown"
+"""What `remember` is told an account picked here by; it never says whose a login is."""
 _FLASH_SECONDS = 4.0
 _LONG_HISTORY = 4
 # A timer that fires a hair early would see the old text once more.
@@ -41,7 +49,7 @@ _TICK_MARGIN = 0.03
 _SLOWEST_TICK = 60.0
 
 
-class MeterApp(App[str]):
+class MeterApp(Surviving, App[str]):
     """The dashboard. Exits with `demo` when the user asked for the demo on the setup screen.
 
     Args:
@@ -118,12 +126,17 @@ class MeterApp(App[str]):
     ) -> None:
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
-        self._seats = Seats((Seat(poller, open_local), *others), self._show_state, renewed)
+        self._seats = Seats((Seat(poller, open_local), *others), self._show_state, self.survived, renewed)
         self._filling = Filling(self._seats, clock, self._fill)
         self._clock = clock
         self._remember = remember
         self._timer: Timer | None = None
         self._flash_timer: Timer | None = None
+        self._reading: Worker[None] | None = None
+        self.reports = Reports()
+        """What nobody foresaw, and how often it is told."""
+        self.last_words = ""
+        """What to say on the terminal once the app has ended on an exception."""
         for known in THEMES:
             self.register_theme(known)
         self._begin_with("terminal" if no_color else theme)
@@ -140,6 +153,36 @@ class MeterApp(App[str]):
         self.set_reactive(App.theme, theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.update_classes({"-dark-mode": chosen.dark, "-light-mode": not chosen.dark}, update=False)
+
+    # --- what nobody foresaw ---------------------------------------------------------------------------------------
+
+    def survived(self, error: BaseException) -> None:
+        """Say it in a notice, once, and go on."""
+        line = self.reports.line(error)
+        if line is not None:
+            self._seats.poller.say(line)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """A key's action; one that fails says so and changes nothing else."""
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        except Exception as error:  # noqa: BLE001 - a key must not end the meter
+            self.survived(error)
+            return True
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End on what cannot be survived, without Textual's traceback: it prints the values of variables."""
+        self._return_code = crash.EXIT_CODE
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.last_words = self.last_words or crash.one_line(error)
+        self._close_messages_no_wait()
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -161,9 +204,15 @@ class MeterApp(App[str]):
 
     def on_mount(self) -> None:
         """Paint first; then ask, look into the history, and keep time."""
+        asyncio.get_running_loop().set_exception_handler(self._survived_in_loop)
         leaving.on_signals(self.exit)
         leaving.without_waiting_for_threads()
         self.call_after_refresh(self._painted)
+
+    def _survived_in_loop(self, _: object, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            self.survived(error)
 
     def _painted(self) -> None:
         # All that was made so far stays for good: the collector need not look at it again.
@@ -174,7 +223,7 @@ class MeterApp(App[str]):
         self._filling.follow()
         self._fill()
         self._tick()
-        self.run_worker(self._seats.run(), name="poller", exclusive=True)
+        self.run_worker(self._seats.run(), name="poller", exit_on_error=False)
 
     def on_unmount(self) -> None:
         """Follow no more."""
@@ -212,8 +261,12 @@ class MeterApp(App[str]):
             self.view = self._filled(self.view)
 
     def _tick(self) -> None:
+        try:
+            if self.view is not None:
+                self.view = replace(self.view, now=self._clock.now())
+        except Exception as error:  # noqa: BLE001 - the next tick comes all the same
+            self.survived(error)
         if self.view is not None:
-            self.view = replace(self.view, now=self._clock.now())
             self._keep_time(self.view)
 
     def _keep_time(self, view: View) -> None:
@@ -221,7 +274,12 @@ class MeterApp(App[str]):
         if self._timer is None:
             return
         self._timer.stop()
-        self._timer = self.set_timer(min(_SLOWEST_TICK, view.changes_in()) + _TICK_MARGIN, self._tick)
+        try:
+            wait = view.changes_in()
+        except Exception as error:  # noqa: BLE001 - the clock goes on
+            self.survived(error)
+            wait = _SLOWEST_TICK
+        self._timer = self.set_timer(min(_SLOWEST_TICK, wait) + _TICK_MARGIN, self._tick)
 
     # --- actions ---------------------------------------------------------------------------------------------------
 
@@ -312,7 +370,7 @@ class MeterApp(App[str]):
         self._seats.at = number
         account_id = self._seats.poller.account_id
         if account_id is not None:
-            self._remember("account", str(account_id))
+            self._remember(SHOWN_NOTE, str(account_id))
         self.view = replace(
             self.view, state=self._seats.poller.state, account=number, selected=None, points=(), beside=None
         )
@@ -333,13 +391,18 @@ class MeterApp(App[str]):
 
     async def action_read(self) -> None:
         """Ask now, in a worker; if that is not allowed, say when it will be."""
-        self.run_worker(self._read(), name="read", group="read", exclusive=True)
+        if self._reading is not None and self._reading.is_running:
+            self._flash("It is being asked already.")
+            return
+        self._reading = self.run_worker(self._read(), name="read", exit_on_error=False)
 
     async def _read(self) -> None:
         try:
             await self._seats.poller.ask(by_key=True)
         except MeterError as error:
             self._flash(error.sentence)
+        except Exception as error:  # noqa: BLE001 - a key must not end the meter
+            self.survived(error)
 
     def action_pause(self) -> None:
         """Pause or resume asking."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import LEVEL_STYLES
 from claude_meter_tui.dashboard.picture import Line, Lines, Picture
+from claude_meter_tui.instances import resets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _MARGIN = 5  # "100 │"
-# A real reset moves `resets_at` by hours, jitter by seconds (FACTS §1); a drop without a move is an unannounced reset.
-_MOVED_BY = timedelta(minutes=5)
-_DROPPED_BY = 2.0
 _DEFAULT_SPAN = timedelta(days=7)
 _TOKENS_FROM = 6
 
@@ -34,23 +31,6 @@ def span_of(window: Window, now: datetime, spans: int) -> tuple[datetime, dateti
     length = timedelta(seconds=window.length_seconds) if window.length_seconds else _DEFAULT_SPAN
     end = window.resets_at if window.resets_at is not None and window.resets_at > now else now
     return end - length * spans, end
-
-
-def resets_in(points: Sequence[Point]) -> list[datetime]:
-    """When the window reset between stored readings: its `resets_at` moved on, or its utilization fell."""
-    resets: list[datetime] = []
-    for before, after in pairwise(points):
-        moved = (
-            before.resets_at is not None
-            and after.resets_at is not None
-            and abs(after.resets_at - before.resets_at) > _MOVED_BY
-        )
-        ended = before.resets_at is not None and before.resets_at <= after.observed_at
-        if ended and before.resets_at is not None and (moved or after.utilization < before.utilization):
-            resets.append(before.resets_at)
-        elif before.utilization - after.utilization >= _DROPPED_BY:
-            resets.append(after.observed_at)
-    return resets
 
 
 def column_values(
@@ -195,7 +175,7 @@ class HistoryChart(Picture):
         if window is None:
             return ()
         spans = "this span" if view.spans == 1 else f"{view.spans} spans"
-        self.border_title = f"history of {window.label}, {spans}"
+        self.title(f"history of {window.label}, {spans}")
         if not view.points:
             return (((" No stored reading in this span yet.", ""),),)
         series = self._series(view)

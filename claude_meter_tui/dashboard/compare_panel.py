@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from claude_meter_tui import standing
 from claude_meter_tui.dashboard.gauge import LEVEL_STYLES, bar
-from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitting, width_of
+from claude_meter_tui.dashboard.picture import Line, Lines, Picture, first_fitting, fitted, width_of
 from claude_meter_tui.dashboard.words import turn_time
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class ComparePanel(Picture):
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `panel_lines`."""
         window = view.chosen
-        self.border_title = f"local beside server · {window.label}" if window is not None else "local beside server"
+        self.title(f"local beside server · {window.label}" if window is not None else "local beside server")
         return panel_lines(view, width, height, titled=self.gutter.height > 0)
 
 
@@ -90,6 +92,8 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
     if share.since is None:
         return [server, (("Idle: the next use opens it.", ""),)]
     since: Line = (("since ", _QUIET), (standing.clock_time(share.since, now), ""))
+    if share.early:
+        since = (*since, (" · it began anew early", _QUIET))
     if share.counts == "model":
         since = (*since, (f" · turns of {window.model} only", _QUIET))
     tokens = share.tokens
@@ -143,9 +147,9 @@ def _turn_lines(said: tuple[Said, ...], view: View, width: int) -> list[Line]:
     times = [turn_time(one.turn, view) for one in said]
     names = [attribution.family(one.turn.model) for one in said]
     outs = [f"{standing.amount(one.turn.output_tokens)} out" for one in said]
-    room = [max(map(len, column)) for column in (times, names, outs)]
+    room = [max(map(cell_len, column)) for column in (times, names, outs)]
     heads: list[Line] = [
-        ((f"{time:<{room[0]}} ", _QUIET), (f"{name:<{room[1]}} ", "bold"), (f"{out:>{room[2]}}", ""))
+        ((f"{time:<{room[0]}} ", _QUIET), (fitted(name, room[1]) + " ", "bold"), (f"{out:>{room[2]}}", ""))
         for time, name, out in zip(times, names, outs, strict=True)
     ]
     arrow = (" → ", _QUIET)

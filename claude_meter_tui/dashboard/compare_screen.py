@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from claude_meter_tui.dashboard.compare_panel import ComparePanel, roomy
 from claude_meter_tui.dashboard.lines import KeyBar
+from claude_meter_tui.dashboard.survival import Surviving
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(Surviving, Screen[None]):
     """The selected window's comparison; j/k move on to the next."""
 
     view: reactive[View | None] = reactive(None, repaint=False)

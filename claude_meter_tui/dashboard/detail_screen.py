@@ -8,11 +8,13 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from claude_meter_tui import standing
-from claude_meter_tui.dashboard.chart import HistoryChart, resets_in
+from claude_meter_tui.dashboard.chart import HistoryChart
 from claude_meter_tui.dashboard.gauge import gauge_line, layout
 from claude_meter_tui.dashboard.lines import Header, KeyBar
-from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, first_fitting
+from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, first_fitting, fitted
+from claude_meter_tui.dashboard.survival import Surviving
 from claude_meter_tui.dashboard.words import past_time
+from claude_meter_tui.instances import instance_of, resets_in
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -34,7 +36,7 @@ class Figures(GrowingPicture):
         window = view.chosen
         if window is None:
             return ((("No reading yet.", ""),),)
-        self.border_title = window.label
+        self.title(window.label)
         columns = layout(width, [window.label])
         gauge = gauge_line(window, view.true_now, columns, selected=False, show_left=view.show_left)
         pairs = figures(window, view)
@@ -59,7 +61,7 @@ class Moves(Picture):
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """A line a rise, the newest first."""
-        self.border_title = "what moved it"
+        self.title("what moved it")
         beside, window = view.beside, view.chosen
         if beside is None or window is None or beside.key != window.key:
             return ((("Looking at the transcripts …", "$meter-countdown"),),)
@@ -101,7 +103,11 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
         found.append(("clears", _clears(window.resets_at, now)))
     else:
         found.append(("clears", "not opened: the next use opens it"))
-    if window.opened_at is not None:
+    instance = instance_of(window, view.points, now)
+    if instance.since is not None:
+        early = ", early: the counter began anew before its reset" if instance.early else ""
+        found.append(("opened", standing.clock_time(instance.since, now) + early))
+    elif window.opened_at is not None:
         found.append(("opened", standing.clock_time(window.opened_at, now)))
     pace = standing.even_pace(window.resets_at, window.length_seconds, now)
     if pace is not None:
@@ -109,7 +115,7 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
         word = "ahead" if ahead >= 0 else "behind"
         found.append(("even pace", f"{pace * 100:.0f} % of its span, {abs(ahead):.0f} points {word}"))
     if (observed := view.observed) is not None:
-        age = standing.age((now - observed[0]).total_seconds())
+        age = standing.age((view.now - observed[0]).total_seconds())
         found.append(("reading", f"{age} via {standing.source_words(observed[1])}"))
     if view.beside is not None and view.beside.key == window.key:
         found.append(("local", _local(view.beside)))
@@ -157,11 +163,10 @@ def _pair(pair: tuple[str, str], name_width: int, width: int) -> Line:
     name, text = pair
     before, between = ("  ", "  ") if width >= 40 else ("", " ")
     room = width - name_width - len(before) - len(between)
-    shown = text if len(text) <= room else text[: room - 1] + "…"
-    return ((f"{before}{name:<{name_width}}{between}", "$meter-countdown"), (f"{shown:<{room}}", ""))
+    return ((f"{before}{name:<{name_width}}{between}", "$meter-countdown"), (fitted(text, room), ""))
 
 
-class DetailScreen(Screen[None]):
+class DetailScreen(Surviving, Screen[None]):
     """The selected window; j/k move on to the next."""
 
     view: reactive[View | None] = reactive(None, repaint=False)

@@ -71,5 +71,5 @@ class Filling:
             return view
         window = view.chosen
         now = view.state.true_now(self._clock.now())  # not the last tick's: what came since would be left out
-        beside = self._local.beside(window, view.windows, view.points, now) if window else None
+        beside = self._local.beside(window, view.windows, view.points, now, view.state.skew) if window else None
         return view if beside is view.beside else replace(view, beside=beside)

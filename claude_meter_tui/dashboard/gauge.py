@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.cells import cell_len
 from textual.message import Message
 
 from claude_meter_tui import standing
-from claude_meter_tui.dashboard.picture import Line, Picture, Piece
+from claude_meter_tui.dashboard.picture import Line, Picture, Piece, fitted
 from claude_meter_tui.report import short_label
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def layout(width: int, labels: list[str]) -> Layout:
     """The columns of all gauges at this width, so that they line up."""
     roomy = width >= _ROOMY_FROM
     if roomy:
-        label = min(max(map(len, labels), default=0), _LONGEST_LABEL)
+        label = min(max(map(cell_len, labels), default=0), _LONGEST_LABEL)
         reset = 13 if width >= _RESET_TIME_FROM else 0
         return Layout(
             roomy=True, label=label, bar=max(4, width - 2 - label - 1 - 1 - 7 - 1 - 4 - 1 - 7 - reset), reset=reset
         )
     short = [_short(text) for text in labels]
-    label = min(max(map(len, short), default=0), max(6, width // 3))
+    label = min(max(map(cell_len, short), default=0), max(6, width // 3))
     return Layout(roomy=False, label=label, bar=max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5), reset=0)
 
 
@@ -98,7 +99,7 @@ def gauge_line(
     emphasis = "bold $accent" if selected else ""
     pieces = bar(columns.bar, 0.0 if over else share, pace, style)
     if columns.roomy:
-        label = _fitted(window.label, columns.label)
+        label = fitted(window.label, columns.label)
         line = [("▸ " if selected else "  ", "bold $accent"), (label + " ", emphasis), *pieces]
         line += [(f" {figure:>7} ", style), (f"{flag:<4} ", style), (f"{left:>7}", "$meter-countdown")]
         if columns.reset:
@@ -107,7 +108,7 @@ def gauge_line(
                 clears = _read_at(window.observed_at, now)
             line.append((f" {clears:>12}", emphasis or "$meter-countdown"))
         return tuple(line)
-    label = _fitted(_short(window.label), columns.label)
+    label = fitted(_short(window.label), columns.label)
     compact = figure.replace(" ", "")
     compact = compact if len(compact) <= 4 else f"{int(shown)}%"
     mark = "X" if level == "full" else flag[:1]
@@ -136,10 +137,6 @@ def _countdown(window: Window, now: datetime) -> str:
     if standing.is_over(window.resets_at, now):
         return "reset"
     return standing.countdown((window.resets_at - now).total_seconds())
-
-
-def _fitted(text: str, width: int) -> str:
-    return text[: width - 1] + "…" if len(text) > width else f"{text:<{width}}"
 
 
 class Gauge(Picture):

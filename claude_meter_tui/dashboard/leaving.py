@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -29,16 +30,46 @@ def without_waiting_for_threads() -> None:
 def on_signals(leave: Callable[[], object]) -> None:
     """A closed pane or a kill ends the app as q does: the terminal is restored, the exit code is 0.
 
-    But where the terminal is gone Textual waits for ever to write to it, so it is not given long.
+    But where the terminal is gone, or its output is held (ctrl+s), writing to it waits for ever, and the loop with it:
+    so the signal is heard outside the loop, and leaving is not given long.
     """
+    loop = asyncio.get_running_loop()
+    restore = _terminal_as_it_is()
 
-    def leave_soon() -> None:
-        deadline = threading.Timer(_LEAVE_SECONDS, os._exit, (0,))
+    def end() -> None:
+        restore()
+        os._exit(0)
+
+    def leave_soon(*_: object) -> None:
+        deadline = threading.Timer(_LEAVE_SECONDS, end)
         deadline.daemon = True
         deadline.start()
-        leave()
+        loop.call_soon_threadsafe(leave)
 
-    loop = asyncio.get_running_loop()
     for name in ("SIGTERM", "SIGHUP"):
-        with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-            loop.add_signal_handler(getattr(signal, name), leave_soon)
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # not on this system, or not the main thread
+            signal.signal(getattr(signal, name), leave_soon)
+
+
+def _terminal_as_it_is() -> Callable[[], None]:
+    """What gives the terminal back its echo and line mode, without waiting for its output.
+
+    To be made before the app changes them; Textual has done so by now, so it is the modes a shell wants.
+    """
+    try:
+        import termios
+
+        number = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
+        modes = termios.tcgetattr(number)
+    except (ImportError, OSError, ValueError):
+        return lambda: None
+    except Exception:  # noqa: BLE001 - termios.error is no OSError
+        return lambda: None
+    modes[0] |= termios.ICRNL | termios.IXON
+    modes[3] |= termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN
+
+    def restore() -> None:
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcsetattr(number, termios.TCSANOW, modes)
+
+    return restore

@@ -62,7 +62,7 @@ def _standing_words(view: View) -> list[Line]:
     state = (f"{sign} {word}", style)
     age = source = ""
     if (seen_as := view.observed) is not None:
-        age = standing.age((view.true_now - seen_as[0]).total_seconds())
+        age = standing.age((view.now - seen_as[0]).total_seconds())
         source = f" via {standing.source_words(seen_as[1])}"
     asks, asks_short = _next_ask_words(view)
     seen = f"read {age}" if age else ""

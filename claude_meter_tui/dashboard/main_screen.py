@@ -14,6 +14,7 @@ from claude_meter_tui.dashboard.compare_panel import ComparePanel
 from claude_meter_tui.dashboard.lines import Header, KeyBar, NextStop, Notice, TinyStatus, notice_words
 from claude_meter_tui.dashboard.panel import WindowsPanel
 from claude_meter_tui.dashboard.setup import SetupPanel
+from claude_meter_tui.dashboard.survival import Surviving
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Surviving, Screen[None]):
     """Header, notice, next stop, windows, history, comparison, keys; tiny: only gauges and a status line."""
 
     view: reactive[View | None] = reactive(None, repaint=False)

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 
 from claude_meter_tui.dashboard.gauge import Gauge
 from claude_meter_tui.dashboard.lines import Extra
+from claude_meter_tui.dashboard.survival import Surviving
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
 
 
-class WindowsPanel(Vertical, can_focus=False):
+class WindowsPanel(Surviving, Vertical, can_focus=False):
     """Gauges in their usual order while all fit; else the most pressing first, the first of them always shown."""
 
     view: reactive[View | None] = reactive(None, repaint=False)

@@ -13,6 +13,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from claude_meter_tui.dashboard.survival import Surviving, tell
+
 if TYPE_CHECKING:
     from textual.app import RenderResult
     from textual.geometry import Size
@@ -28,7 +30,7 @@ Lines = tuple[Line, ...]
 _ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌", "=-.|>*oWx=-~->~#####==_:|!<|vno")
 
 
-class Picture(Widget, can_focus=False):
+class Picture(Surviving, Widget, can_focus=False):
     """Draws `draw(view, width, height)`; subclasses give that and nothing else."""
 
     DEFAULT_CSS = """
@@ -53,8 +55,16 @@ class Picture(Widget, can_focus=False):
         view, size = self.view, self.content_size
         if view is None or size.width <= 0 or size.height <= 0:
             return ()
-        lines = tuple(cropped(line, size.width) for line in self.draw(view, size.width, size.height))
+        try:
+            lines = tuple(cropped(line, size.width) for line in self.draw(view, size.width, size.height))
+        except Exception as error:  # noqa: BLE001 - one part that cannot be drawn must not take the others with it
+            tell(self.app, error)
+            lines = ((("?", ""),),)
         return tuple(map(to_ascii, lines)) if view.ascii else lines
+
+    def title(self, text: str) -> None:
+        """Set the border's title: it may name what came from outside, so it is text and never markup."""
+        self.border_title = Content(text)
 
     def watch_view(self) -> None:
         """Repaint if what is on the screen is no longer what there is to show."""
@@ -79,13 +89,20 @@ class GrowingPicture(Picture):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's hook
         """As many lines as there are to show in this width."""
-        return len(self.draw(self.view, width, viewport.height)) if self.view is not None else 1
+        return len(self._grown(width, viewport.height)) if self.view is not None else 1
+
+    def _grown(self, width: int, height: int) -> Lines:
+        try:
+            return self.draw(self.view, width, height) if self.view is not None else ()
+        except Exception as error:  # noqa: BLE001 - see `lines`
+            tell(self.app, error)
+            return ((("?", ""),),)
 
     def watch_view(self) -> None:
         """Another number of lines is another height."""
         view, size = self.view, self.content_size
         if self._painted is not None and view is not None:
-            wanted = len(self.draw(view, size.width, self.app.size.height))
+            wanted = len(self._grown(size.width, self.app.size.height))
             if wanted != size.height:
                 self.refresh(layout=True)
         super().watch_view()
@@ -110,6 +127,14 @@ def cropped(line: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def fitted(text: str, width: int) -> str:
+    """The text in exactly that many cells: filled up with spaces, or cut with an ellipsis."""
+    wide = cell_len(text)
+    if wide <= width:
+        return text + " " * (width - wide)
+    return set_cell_size(text, max(0, width - 1)) + "…"
+
+
 def first_fitting(width: int, *variants: Line) -> Line:
     """The first variant that fits, from long to short; else the last."""
     return next((line for line in variants if width_of(line) <= width), variants[-1])
@@ -117,4 +142,11 @@ def first_fitting(width: int, *variants: Line) -> Line:
 
 def to_ascii(line: Line) -> Line:
     """The line in ASCII, cell for cell; what has no likeness is `?`."""
-    return tuple((text.translate(_ASCII).encode("ascii", "replace").decode(), style) for text, style in line)
+    return tuple((_in_ascii(text), style) for text, style in line)
+
+
+def _in_ascii(text: str) -> str:
+    plain = text.translate(_ASCII)
+    if plain.isascii():
+        return plain
+    return "".join(each if each.isascii() else "?" * cell_len(each) for each in plain)

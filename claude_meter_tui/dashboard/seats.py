@@ -29,6 +29,7 @@ class Seats:
     Args:
         seats: at least one; the first is on the screen to begin with.
         changed: told whenever the state of any of them has changed, or there are others.
+        survived: told of an exception nobody foresaw.
         renewed: the seats there are by now, given those there were.
     """
 
@@ -36,11 +37,12 @@ class Seats:
         self,
         seats: Sequence[Seat],
         changed: Callable[[], None],
+        survived: Callable[[BaseException], None],
         renewed: Callable[[Sequence[Seat]], Sequence[Seat]] = tuple,
     ) -> None:
         self._seats = tuple(seats)
         self.at = 0
-        self._changed, self._renewed = changed, renewed
+        self._changed, self._survived, self._renewed = changed, survived, renewed
         for seat in self._seats:
             seat.poller.publish = self._publish
 
@@ -87,9 +89,16 @@ class Seats:
                     if poller not in running:
                         running[poller] = asyncio.create_task(poller.run())
                 done, _ = await asyncio.wait(running.values(), timeout=_RENEW_SECONDS)
-                for task in done:
-                    task.result()  # a poller never ends but by a defect, which must not be hidden
-                self.renew()
+                running = {poller: task for poller, task in running.items() if task not in done}
+                for task in done:  # a poller never ends but by a defect: it is begun anew
+                    if not task.cancelled() and (error := task.exception()) is not None:
+                        self._survived(error)
+                if done:
+                    await asyncio.sleep(_RENEW_SECONDS)
+                try:
+                    self.renew()
+                except Exception as error:  # noqa: BLE001 - those there are stay
+                    self._survived(error)
         finally:
             for task in running.values():
                 task.cancel()

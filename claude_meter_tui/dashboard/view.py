@@ -94,10 +94,10 @@ class View:
             if window.resets_at is not None
         ]
         if self.observed is not None:
-            waits.append(standing.age_changes_in((now - self.observed[0]).total_seconds()))
+            waits.append(standing.age_changes_in((self.now - self.observed[0]).total_seconds()))
         if len(self.accounts) > 1:
             others = (state.reading for state in self.accounts if state.reading is not None)
-            waits += [standing.age_changes_in((now - reading.observed_at).total_seconds()) for reading in others]
+            waits += [standing.age_changes_in((self.now - reading.observed_at).total_seconds()) for reading in others]
         return min(waits, default=60.0)
 
 

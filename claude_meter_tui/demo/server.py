@@ -50,7 +50,11 @@ _HTML = {"Content-Type": "text/html"}
 
 
 def _error(status: int, kind: str, **headers: str) -> Callable[[datetime], Reply]:
-    return lambda _: Reply.json({"error": {"type": kind, "message": kind}}, status, **headers)
+    return _refusal(status, kind, kind, **headers)
+
+
+def _refusal(status: int, kind: str, message: str, **headers: str) -> Callable[[datetime], Reply]:
+    return lambda _: Reply.json({"type": "error", "error": {"type": kind, "message": message}}, status, **headers)
 
 
 def _shape(name: str) -> Callable[[datetime], Reply]:
@@ -81,7 +85,10 @@ SCENARIOS: dict[str, tuple[str, Callable[[datetime], Reply]]] = {
     "rate-limited": ("429 with Retry-After: 600", _error(429, "rate_limit_error", Retry_After="600")),
     "rate-limited-zero": ("429 with Retry-After: 0", _error(429, "rate_limit_error", Retry_After="0")),
     "unauthorized": ("401", _error(401, "authentication_error")),
-    "forbidden": ("403: the scope is missing", _error(403, "permission_error")),
+    "forbidden": (
+        "403: the scope is missing",
+        _refusal(403, "permission_error", "OAuth token does not meet scope requirement user:profile"),
+    ),
     "server-error": ("500", _error(500, "api_error")),
     "challenge": (
         "Cloudflare's browser check",

@@ -8,6 +8,7 @@ many snapshots were taken.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import deque
@@ -16,10 +17,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from claude_meter_tui.errors import BadUsageError, NotUsageError
+from claude_meter_tui.foreign_text import clean_text
+from claude_meter_tui.identity import MOST_HEARD_OF
 from claude_meter_tui.payload import read_usage, time_of, with_overage
 from claude_meter_tui.settings import BRIDGE_PORT
-from claude_meter_tui.sources.source import Looked
-from claude_meter_tui.values import clean_text
+from claude_meter_tui.sources.source import Heard, Looked
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
@@ -115,10 +117,12 @@ class Bridge:
         now = self._now()
         readings = [reading for each in found[:_MOST_SNAPSHOTS] if (reading := snapshot(each, now)) is not None]
         for reading in readings:
-            known = self._newest.get(reading.account)
-            if known is None or known.observed_at < reading.observed_at:
-                self._newest[reading.account] = reading
-                self._count += 1
+            known = self._newest.pop(reading.account, None)
+            newer = known is None or known.observed_at < reading.observed_at
+            self._newest[reading.account] = reading if newer or known is None else known
+            self._count += newer
+            while len(self._newest) > MOST_HEARD_OF:  # a page can invent accounts by the thousand
+                del self._newest[next(iter(self._newest))]
         if readings:
             self._heard(readings)
         return len(readings)
@@ -135,9 +139,9 @@ class Bridge:
                 self.trouble = error.one_line()
         return self._count
 
-    def read(self, now: datetime) -> list[Reading]:  # noqa: ARG002 - a snapshot has its own time
+    def read(self, now: datetime) -> list[Heard]:  # noqa: ARG002 - a snapshot has its own time
         """The newest of each account."""
-        return list(self._newest.values())
+        return [Heard(reading, NAME) for reading in list(self._newest.values())]
 
     def looked(self, now: datetime) -> tuple[Looked, ...]:  # noqa: ARG002 - as the protocol has it
         """Whether it listens, and has heard anything."""
@@ -171,7 +175,9 @@ def snapshot(given: Any, now: datetime) -> Reading | None:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = False  # on some systems it would let two programs have the port
+    # What lingers of our own last connection must not keep us from the port (a minute on Linux). On Windows the option
+    # would let two programs have it.
+    allow_reuse_address = os.name == "posix"
 
     def __init__(self, port: int, bridge: Bridge) -> None:
         self.bridge = bridge

@@ -11,29 +11,40 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from claude_meter_tui import __version__
-from claude_meter_tui.errors import ChallengeError, MeterError, NotLoggedInError, RateLimitedError, UnauthorizedError
+from claude_meter_tui.errors import (
+    ChallengeError,
+    CredentialError,
+    MeterError,
+    NotLoggedInError,
+    RateLimitedError,
+    RefusedError,
+    UnauthorizedError,
+)
+from claude_meter_tui.foreign_text import clean_text
 from claude_meter_tui.payload import lacks_money, read_usage, with_overage
 from claude_meter_tui.secret import fingerprint
-from claude_meter_tui.sources import browser_cookies, http
+from claude_meter_tui.sources import browser_cookies, http, refusals
 from claude_meter_tui.sources.browser_cookies import FAILURES, Session
 from claude_meter_tui.sources.credentials import plan_name
-from claude_meter_tui.sources.source import Answer, Looked
-from claude_meter_tui.values import clean_text
+from claude_meter_tui.sources.source import Answer, Looked, Owner, believable
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from datetime import datetime
 
-    import httpx
-
+    from claude_meter_tui.secret import Secret
     from claude_meter_tui.settings import Settings
+    from claude_meter_tui.sources.browser_profiles import Profile
 
 NAME = "browser"
 _LOG_IN = "Log in to claude.ai in a browser on this machine, or log in with `claude`."
 _OTHER_SOURCE = "Use another source: log in with `claude`, or run `claude-meter-tui statusline --install`."
-_MOST_TRIED = 3
+# Each that fails costs a request, once: it is not tried again as long as it is the same.
+_MOST_TRIED = 12
 
 Organization = dict[str, Any]
 
@@ -70,9 +81,10 @@ class BrowserSource:
         self._wanted, self._noticed = organization, noticed
         self._transport, self._deadline = transport, deadline
         self._sessions: list[Session] | None = None
-        self._failed: list[tuple[browser_cookies.Profile, str]] = []
+        self._failed: list[tuple[Profile, str]] = []
         self._organizations: dict[str, list[Organization]] = {}
         self._works: Session | None = None
+        self._refused: set[str] = set()
         self._organization: Organization = {}
 
     @property
@@ -97,11 +109,14 @@ class BrowserSource:
         if self._sessions is None:
             with suppress(NotLoggedInError):
                 self._found()
-        found = [
-            Looked(session.profile.shown, found=True, outcome="a claude.ai session") for session in self._sessions or ()
-        ]
+        found = [Looked(session.shown, found=True, outcome="a claude.ai session") for session in self._sessions or ()]
         failed = [Looked(profile.shown, found=False, outcome=FAILURES[why]) for profile, why in self._failed]
         return (*found, *failed) or (Looked("Browsers", found=False, outcome="none with a profile here"),)
+
+    def failed(self, error: MeterError) -> None:
+        """See `Source.failed`. A refused session may have been renewed in the browser, a browser check passed there."""
+        if isinstance(error, CredentialError | ChallengeError):
+            self._sessions = None
 
     async def usage(self, now: datetime) -> Answer:
         """The usage of the organization wanted, with the first session that works.
@@ -111,20 +126,25 @@ class BrowserSource:
             RateLimitedError, UnreachableError, NotJsonError, NotUsageError, ChallengeError: as `http.get`.
         """
         failure: MeterError | None = None
-        for session in (await asyncio.to_thread(self._found))[:_MOST_TRIED]:
+        found = await asyncio.to_thread(self._found)
+        hopeful = [session for session in found if self._fingerprint(session) not in self._refused] or found
+        for session in hopeful[:_MOST_TRIED]:
             try:
                 answer = await self._usage_of(session, now)
-            except UnauthorizedError as error:
-                failure = error
+            except RefusedError as error:
+                self._refused.add(self._fingerprint(session))
+                failure = failure or error
                 continue
-            if self._remembered != session.profile.shown:
-                self._remembered = session.profile.shown
-                self._remember(session.profile.shown)
+            self._refused.discard(answer.fingerprint)
+            self._sessions = [session, *(each for each in found if each is not session)]
+            if self._remembered != session.shown:
+                self._remembered = session.shown
+                self._remember(session.shown)
             return answer
         self._sessions = None  # read anew next time: the user may have logged in
         raise failure or NotLoggedInError("No claude.ai session was found in a browser.", _LOG_IN)
 
-    async def account(self, now: datetime) -> Account:
+    async def account(self, now: datetime) -> Owner:
         """GET /api/account → whose the session is; the organization is the one asked for.
 
         Raises:
@@ -132,13 +152,15 @@ class BrowserSource:
         """
         session = self._works
         assert session is not None  # noqa: S101 - usage came first
+        asked_as = self._fingerprint(session)
         body = http.json_of(await self._get(session, "/api/account", now))
         body = body if isinstance(body, dict) else {}
-        return Account(
-            email=clean_text(body.get("email_address") or body.get("email"), 120),
+        account = Account(
+            email=clean_text(body.get("email_address"), 120) or clean_text(body.get("email"), 120),
             organization_uuid=clean_text(self._organization.get("uuid")),
             plan=self.plan(now),
         )
+        return Owner(account, asked_as)
 
     # --- sessions --------------------------------------------------------------------------------------------------
 
@@ -150,7 +172,7 @@ class BrowserSource:
         """
         if self._sessions is None:
             self._sessions, self._failed = browser_cookies.sessions(self._env)
-            self._sessions.sort(key=lambda session: session.profile.shown != self._remembered)
+            self._sessions.sort(key=lambda session: session.shown != self._remembered)
         if self._sessions:
             return self._sessions
         self._sessions = None  # looked for anew next time
@@ -178,17 +200,19 @@ class BrowserSource:
         organization = chosen(known, self._wanted or session.organization)
         uuid = clean_text(organization.get("uuid")) if organization else None
         if self._wanted and uuid != self._wanted:
-            raise UnauthorizedError(f"The session in {session.profile.shown} is in that organization no more.", _LOG_IN)
+            raise UnauthorizedError(f"The session in {session.shown} is in that organization no more.", _LOG_IN)
         if organization is None or uuid is None or not uuid.replace("-", "").isalnum():
-            raise UnauthorizedError(f"The session in {session.profile.shown} has no organization.", _LOG_IN)
+            raise UnauthorizedError(f"The session in {session.shown} has no organization.", _LOG_IN)
         response = await self._get(session, f"/api/organizations/{uuid}/usage", now)
         body = http.json_of(response)
         if isinstance(body, dict) and lacks_money(body):
             body = await self._with_overage(body, session, uuid, now)
-        skew = http.skew_of(response, now)
-        reading = read_usage(body, observed_at=now + skew, source=NAME)
+        if (error := refusals.error_in(body, session.shown)) is not None:
+            raise error
+        reading = read_usage(body, observed_at=now, source=NAME)
         self._works, self._organization = session, organization
-        return Answer(reading, skew, asked_as)
+        plan = plan_name(organization.get("rate_limit_tier"))
+        return Answer(reading, believable(http.skew_of(response, now), reading, now), asked_as, plan)
 
     async def _with_overage(self, body: dict[str, Any], session: Session, uuid: str, now: datetime) -> dict[str, Any]:
         """The usage with what is spent beyond the plan, where that can be had: never worth losing a reading for."""
@@ -201,23 +225,31 @@ class BrowserSource:
         return with_overage(body, found)
 
     async def _get(self, session: Session, path: str, now: datetime) -> httpx.Response:
-        headers = {
-            "Cookie": "; ".join(f"{name}={value.reveal()}" for name, value in session.cookies.items()),
-            "Accept": "application/json",
-            "User-Agent": f"claude-meter-tui/{__version__}",
-        }
         try:
             return await http.get(
                 self._base,
                 path,
-                headers,
+                {"Accept": "application/json", "User-Agent": f"claude-meter-tui/{__version__}"},
+                Cookies(session.cookies),
                 now,
-                refused=lambda answer: _refused(answer, session.profile.shown),
+                refused=lambda answer: refusals.refused_session(answer, session.shown),
                 transport=self._transport,
                 deadline=self._deadline,
             )
         except ChallengeError as error:
             raise ChallengeError(error.sentence, _OTHER_SOURCE) from None
+
+
+class Cookies(httpx.Auth):
+    """Adds the session's cookies to a request as it is sent, so that no frame of ours has them in a variable."""
+
+    def __init__(self, cookies: Mapping[str, Secret]) -> None:
+        self._cookies = cookies
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """See `httpx.Auth`."""
+        request.headers["Cookie"] = "; ".join(f"{name}={value.reveal()}" for name, value in self._cookies.items())
+        yield request
 
 
 def chosen(organizations: list[Organization], wanted: str | None) -> Organization | None:
@@ -234,11 +266,3 @@ def _abilities(organization: Organization) -> list[Any]:
 
 def _has_plan(organization: Organization) -> bool:
     return any(name in ("claude_max", "claude_pro", "raven") for name in _abilities(organization))
-
-
-def _refused(response: httpx.Response, where: str) -> MeterError | None:
-    if response.status_code in (401, 403):
-        return UnauthorizedError(
-            f"The claude.ai session in {where} has ended ({response.status_code}).", "Open claude.ai there and log in."
-        )
-    return None

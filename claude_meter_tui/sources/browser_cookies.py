@@ -1,21 +1,27 @@
-"""claude.ai's session cookies in the browsers on this machine, by browser_cookie3, one browser profile at a time.
+"""claude.ai's session cookies in the browsers on this machine, one browser profile and container at a time.
 
-A keyring may ask the user, a database may be locked, and browser_cookie3 prints: so it runs in a process of its own
-that is given a deadline and answers on a pipe. Only `claude.ai` is looked at, only the three cookies a request needs
-are taken, and a keyring is asked only for a profile that has a session. Nothing is written anywhere.
+Which cookies there are is read from the database itself: their containers, partitions and expiry decide which of them
+belong together and still live, and browser_cookie3 knows none of these. It is browser_cookie3 that decrypts, and only
+what a request needs. A keyring may ask the user, and browser_cookie3 prints: so it runs in a process of its own that is
+given a deadline and answers on a pipe. Nothing is left written anywhere.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from claude_meter_tui import paths
 from claude_meter_tui.secret import Secret
+from claude_meter_tui.sources.browser_profiles import Profile, profiles
 from claude_meter_tui.sources.source import Looked
 
 if TYPE_CHECKING:
@@ -26,69 +32,13 @@ SESSION = "sessionKey"
 ORGANIZATION = "lastActiveOrg"
 _WANTED = (SESSION, ORGANIZATION, "cf_clearance")
 _SECONDS = 25.0
-
-# Where each browser keeps its profiles: browser_cookie3 reads one profile, which one is ours to say. Linux (also as
-# snap and flatpak), macOS, Windows.
-_CHROMIUM = {
-    "chrome": (
-        ("~/.config/google-chrome", "~/.var/app/com.google.Chrome/config/google-chrome"),
-        ("~/Library/Application Support/Google/Chrome",),
-        ("%LOCALAPPDATA%/Google/Chrome/User Data",),
-    ),
-    "chromium": (
-        (
-            "~/.config/chromium",
-            "~/snap/chromium/common/chromium",
-            "~/.var/app/org.chromium.Chromium/config/chromium",
-        ),
-        ("~/Library/Application Support/Chromium",),
-        ("%LOCALAPPDATA%/Chromium/User Data",),
-    ),
-    "brave": (
-        (
-            "~/.config/BraveSoftware/Brave-Browser",
-            "~/snap/brave/current/.config/BraveSoftware/Brave-Browser",
-            "~/.var/app/com.brave.Browser/config/BraveSoftware/Brave-Browser",
-        ),
-        ("~/Library/Application Support/BraveSoftware/Brave-Browser",),
-        ("%LOCALAPPDATA%/BraveSoftware/Brave-Browser/User Data",),
-    ),
-    "edge": (
-        ("~/.config/microsoft-edge",),
-        ("~/Library/Application Support/Microsoft Edge",),
-        ("%LOCALAPPDATA%/Microsoft/Edge/User Data",),
-    ),
-    "vivaldi": (
-        ("~/.config/vivaldi",),
-        ("~/Library/Application Support/Vivaldi",),
-        ("%LOCALAPPDATA%/Vivaldi/User Data",),
-    ),
-}
-_FIREFOX = {
-    "firefox": (
-        (
-            "~/.mozilla/firefox",
-            "~/snap/firefox/common/.mozilla/firefox",
-            "~/.var/app/org.mozilla.firefox/.mozilla/firefox",
-        ),
-        ("~/Library/Application Support/Firefox/Profiles",),
-        ("%APPDATA%/Mozilla/Firefox/Profiles",),
-    ),
-    "librewolf": (
-        ("~/.librewolf", "~/.var/app/io.gitlab.librewolf-community/.librewolf"),
-        ("~/Library/Application Support/LibreWolf/Profiles",),
-        ("%APPDATA%/LibreWolf/Profiles",),
-    ),
-}
-
-# Of macOS alone, newer versions first; one file for the person, whatever Safari calls profiles.
-_SAFARI = (
-    "~/Library/Containers/com.apple.Safari/Data/Library/Cookies/Cookies.binarycookies",
-    "~/Library/Cookies/Cookies.binarycookies",
-)
+# Nobody has more logins in one profile; a damaged database may.
+_MOST_SESSIONS = 6
+_LARGEST_DATABASE = 512 << 20
 
 FAILURES = {
     "none": "no claude.ai session",
+    "expired": "its claude.ai session has expired",
     "locked": "its cookie database is locked; close the browser and try again",
     "keyring": "its cookies cannot be decrypted: unlock the keyring and allow the access",
     "app-bound": "its cookies are bound to the browser (Chrome 127 and later on Windows): use another source",
@@ -97,31 +47,25 @@ FAILURES = {
     "unreadable": "its cookie database cannot be read",
 }
 
-
 # What Chrome encrypts with a key of its own service begins with `v20` (Windows, since Chrome 127).
 _APP_BOUND = b"v20"
-_CIPHER = "CAST(substr(encrypted_value, 1, 3) AS BLOB)"
-
-
-class Profile(NamedTuple):
-    """A browser profile on disk: the browser as browser_cookie3 names it, the profile's folder name, and its files."""
-
-    browser: str
-    name: str
-    cookies: str
-    key: str | None = None
-
-    @property
-    def shown(self) -> str:
-        """As a person would name it, and as it is remembered."""
-        return f"{self.browser} ({self.name})"
+# Chromium counts microseconds from 1601.
+_UNIX_TO_NT_SECONDS = 11_644_473_600
 
 
 class Session(NamedTuple):
-    """A claude.ai session found in a profile."""
+    """A claude.ai session found in a profile; `container` names Firefox's, empty for the one everybody has."""
 
     profile: Profile
     cookies: Mapping[str, Secret]
+    container: str = ""
+
+    @property
+    def shown(self) -> str:
+        """As a person would name its place, and as it is remembered."""
+        number = self.container.partition("userContextId=")[2].partition("&")[0]
+        where = f" container {number}" if number.isdecimal() else " in a container" if self.container else ""
+        return f"{self.profile.shown}{where}"
 
     @property
     def organization(self) -> str | None:
@@ -130,24 +74,28 @@ class Session(NamedTuple):
         return found.reveal() if found is not None else None
 
 
-def profiles(env: Mapping[str, str], platform: str = sys.platform) -> list[Profile]:
-    """Every browser profile on this machine that has a cookie database."""
-    number = {"darwin": 1, "win32": 2}.get(platform, 0)
-    found: list[Profile] = []
-    for browser, bases in _CHROMIUM.items():
-        for base in _expanded(bases[number], env):
-            key = base / "Local State"
-            for folder in sorted({*base.glob("Default"), *base.glob("Profile *")}):
-                file = next((each for each in (folder / "Network/Cookies", folder / "Cookies") if each.is_file()), None)
-                if file is not None:
-                    found.append(Profile(browser, folder.name, str(file), str(key) if platform == "win32" else None))
-    for browser, bases in _FIREFOX.items():
-        for base in _expanded(bases[number], env):
-            found += [Profile(browser, file.parent.name, str(file)) for file in sorted(base.glob("*/cookies.sqlite"))]
-    if platform == "darwin":
-        files = (path.replace("~", paths.home(env), 1) for path in _SAFARI)
-        found += [Profile("safari", "Default", file) for file in files if _is_there(file)][:1]
-    return found
+class _Cookie(NamedTuple):
+    """A cookie's row: where it belongs and how long it lives; its value, or the first bytes of its cipher."""
+
+    row: int
+    name: str
+    host: str
+    container: str
+    lives: bool
+    made: int
+    value: str
+    cipher: bytes
+
+
+class _Candidate(NamedTuple):
+    """A session key, and what stands beside it in the same container."""
+
+    session: _Cookie
+    others: tuple[_Cookie, ...]
+
+    @property
+    def cookies(self) -> tuple[_Cookie, ...]:
+        return (self.session, *self.others)
 
 
 def sessions(env: Mapping[str, str], seconds: float = _SECONDS) -> tuple[list[Session], list[tuple[Profile, str]]]:
@@ -161,50 +109,183 @@ def sessions(env: Mapping[str, str], seconds: float = _SECONDS) -> tuple[list[Se
     if not asked:
         return [], []
     answers = _answers(asked, env, seconds)
-    found = [
-        Session(profile, {name: Secret(value) for name, value in cookies.items()})
-        for number, profile in enumerate(asked)
-        if isinstance(cookies := answers.get(number), dict)
-    ]
+    found: dict[str, Session] = {}
+    for number, profile in enumerate(asked):
+        answer = answers.get(number)
+        for container, cookies in answer if isinstance(answer, list) else []:
+            named = {name: Secret(value) for name, value in cookies.items()}
+            found.setdefault(cookies[SESSION], Session(profile, named, container))
     failed = [
         (profile, answer)
         for number, profile in enumerate(asked)
         if isinstance(answer := answers.get(number, "timeout"), str)
     ]
-    return found, failed
+    return list(found.values()), failed
 
 
 def glance(env: Mapping[str, str]) -> list[Looked]:
-    """Which profiles hold a claude.ai session, without reading it: nobody is asked for a keyring."""
+    """Which profiles hold a claude.ai session, as `sessions` would find them; nobody is asked for a keyring."""
     looked: list[Looked] = []
     for profile in profiles(env):
-        cipher = _cipher_of_session(profile)
         place = f"Browser {profile.shown}"
-        if cipher == _APP_BOUND:
-            do = "claude-meter-tui statusline --install"
-            looked.append(Looked(place, found=False, outcome=FAILURES["app-bound"], do=do))
-        elif cipher is not None:
+        why = _failure_at_a_glance(profile)
+        if why is None:
             do = "claude-meter-tui --source browser"
             looked.append(Looked(place, found=True, outcome="a claude.ai session", do=do))
+        elif why == "app-bound":
+            do = "claude-meter-tui statusline --install"
+            looked.append(Looked(place, found=False, outcome=FAILURES[why], do=do))
+        elif why not in ("none", "unreadable"):
+            looked.append(Looked(place, found=False, outcome=FAILURES[why], do="Log in to claude.ai there."))
     return looked or [Looked("Browsers", found=False, outcome="no claude.ai session")]
 
 
-def _is_there(file: str) -> bool:
-    """Whether there is such a file, one that may not even be looked at included."""
+def _failure_at_a_glance(profile: Profile) -> str | None:
+    """Why there is no session in a profile, as far as that can be told without decrypting; None where there is one."""
+    if profile.browser == "safari":
+        return None if _safari_may_have_one(profile) else "none"
     try:
-        return Path(file).is_file()
-    except PermissionError:
+        with _copied(profile) as database:
+            candidates = _candidates(database, profile)
+    except _UnreadableError as error:
+        return error.why
+    if not isinstance(candidates, list):
+        return candidates
+    return "app-bound" if all(each.session.cipher == _APP_BOUND for each in candidates) else None
+
+
+# --- the database --------------------------------------------------------------------------------------------------
+
+
+class _UnreadableError(Exception):
+    """A database that cannot be read; `why` is a key of `FAILURES`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@contextmanager
+def _copied(profile: Profile) -> Iterator[sqlite3.Connection]:
+    """A copy of the profile's database, with what stands in its write-ahead log only: the browser keeps its own locked.
+
+    The copy is private and gone afterwards.
+
+    Raises:
+        _UnreadableError: it cannot be read.
+    """
+    folder = tempfile.mkdtemp(prefix="claude-meter-")  # 0700
+    try:
+        copy = Path(folder) / "cookies"
+        try:
+            if Path(profile.cookies).stat().st_size > _LARGEST_DATABASE:
+                raise _UnreadableError("unreadable")
+            for suffix in ("", "-wal", "-journal"):
+                if suffix == "" or os.path.exists(profile.cookies + suffix):  # noqa: PTH110
+                    shutil.copyfile(profile.cookies + suffix, f"{copy}{suffix}")
+        except PermissionError:
+            raise _UnreadableError("privacy" if sys.platform == "darwin" else "unreadable") from None
+        except OSError:
+            raise _UnreadableError("locked" if os.name == "nt" else "unreadable") from None
+        try:
+            with closing(sqlite3.connect(copy, isolation_level=None, timeout=0)) as database:
+                database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+                yield database
+        except sqlite3.Error:
+            raise _UnreadableError("unreadable") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _candidates(database: sqlite3.Connection, profile: Profile) -> list[_Candidate] | str:
+    """The session keys that still live, the newest first, each with its own container's cookies; else why none."""
+    cookies = _firefox_cookies(database) if profile.is_firefox else _chromium_cookies(database)
+    keys = [cookie for cookie in cookies if cookie.name == SESSION]
+    if not keys:
+        return "none"
+    living = sorted((cookie for cookie in keys if cookie.lives), key=lambda cookie: -cookie.made)
+    if not living:
+        return "expired"
+    return [_Candidate(key, tuple(_beside(key, cookies))) for key in living[:_MOST_SESSIONS]]
+
+
+def _beside(key: _Cookie, cookies: list[_Cookie]) -> Iterator[_Cookie]:
+    """What is sent with a session key: of its container, its own host's first, then the newest."""
+    for name in _WANTED[1:]:
+        same = [each for each in cookies if each.name == name and each.container == key.container and each.lives]
+        if same:
+            yield max(same, key=lambda each: (each.host == key.host, each.made))
+
+
+def _firefox_cookies(database: sqlite3.Connection) -> list[_Cookie]:
+    """Of every container: they stand in one table, told apart by `originAttributes`; partitioned ones are left out."""
+    columns = _columns(database, "moz_cookies")
+    attributes = "originAttributes" if "originAttributes" in columns else "''"
+    made = "creationTime" if "creationTime" in columns else "0"
+    rows = database.execute(
+        f"SELECT rowid, name, host, {attributes}, expiry, {made}, value FROM moz_cookies {_OF_OURS.format('host')}",  # noqa: S608
+        (*_WANTED, *HOSTS),
+    )
+    return [
+        _Cookie(row, name, host, container or "", _lives(_unix_seconds(expiry)), _whole(made_at), str(value), b"")
+        for row, name, host, container, expiry, made_at, value in rows
+        if "partitionKey" not in (container or "")
+    ]
+
+
+def _unix_seconds(expiry: Any) -> float | None:
+    """Firefox ≥ 142 keeps milliseconds, before it was seconds (FACTS §9); seconds of that size are the year 5138."""
+    whole = _whole(expiry)
+    return whole / 1000 if whole > 10**11 else float(whole)
+
+
+def _chromium_cookies(database: sqlite3.Connection) -> list[_Cookie]:
+    columns = _columns(database, "cookies")
+    partition = "top_frame_site_key" if "top_frame_site_key" in columns else "''"
+    made = "last_update_utc" if "last_update_utc" in columns else "creation_utc" if "creation_utc" in columns else "0"
+    rows = database.execute(
+        f"SELECT rowid, name, host_key, {partition}, expires_utc, {made}, value,"  # noqa: S608 - our own names
+        f" CAST(substr(encrypted_value, 1, 3) AS BLOB) FROM cookies {_OF_OURS.format('host_key')}",
+        (*_WANTED, *HOSTS),
+    )
+    return [
+        _Cookie(
+            row,
+            name,
+            host,
+            "",
+            expires == 0 or _lives(_whole(expires) / 1_000_000 - _UNIX_TO_NT_SECONDS),
+            _whole(made_at),
+            str(value or ""),
+            bytes(cipher or b""),
+        )
+        for row, name, host, partitioned, expires, made_at, value, cipher in rows
+        if not partitioned
+    ]
+
+
+_OF_OURS = "WHERE name IN (?, ?, ?) AND {} IN (?, ?)"
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    return {str(row[1]) for row in database.execute(f"PRAGMA table_info({table})")}
+
+
+def _whole(value: Any) -> int:
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _lives(expires: float | None) -> bool:
+    return expires is None or expires > time.time()
+
+
+def _safari_may_have_one(profile: Profile) -> bool:
+    """Whether the file names the cookie; one that may not be looked at may have it: reading it will say why not."""
+    try:
+        content = Path(profile.cookies).read_bytes()
+    except OSError:
         return True
-
-
-def _expanded(bases: tuple[str, ...], env: Mapping[str, str]) -> Iterator[Path]:
-    home = paths.home(env)
-    for base in bases:
-        path = base.replace("~", home, 1)
-        for name in ("LOCALAPPDATA", "APPDATA"):
-            path = path.replace(f"%{name}%", env.get(name, str(Path(home) / "AppData")))
-        if Path(path).is_dir():
-            yield Path(path)
+    return SESSION.encode() in content and HOSTS[0].encode() in content
 
 
 # --- the process ---------------------------------------------------------------------------------------------------
@@ -215,14 +296,17 @@ _PROGRAM = (
 
 
 def _answers(asked: list[Profile], env: Mapping[str, str], seconds: float) -> dict[int, Any]:
-    process = subprocess.Popen(  # noqa: S603 - ourselves; what is secret travels on the pipe only
-        [sys.executable, "-c", _PROGRAM.format(sys.path)],
-        env=dict(env),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    try:
+        process = subprocess.Popen(  # noqa: S603 - ourselves; what is secret travels on the pipe only
+            [sys.executable, "-c", _PROGRAM.format(sys.path)],
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    except OSError:
+        return dict.fromkeys(range(len(asked)), "unreadable")
     try:
         said, _ = process.communicate(json.dumps(asked), timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -241,33 +325,86 @@ def _answers(asked: list[Profile], env: Mapping[str, str], seconds: float) -> di
 
 
 def answer() -> None:
-    """The other end: profiles on standard input, [number, cookies or failure] a line on standard output."""
+    """The other end: profiles on standard input, [number, sessions or failure] a line on standard output."""
     out = os.fdopen(os.dup(1), "w")
     sys.stdout = sys.stderr  # browser_cookie3 prints
     for number, given in enumerate(json.load(sys.stdin)):
-        profile = Profile(*given)
-        print(json.dumps([number, _read(profile)]), file=out, flush=True)
+        print(json.dumps([number, _read(Profile(*given))]), file=out, flush=True)
 
 
-def _read(profile: Profile) -> dict[str, str] | str:
-    import sqlite3
+def _read(profile: Profile) -> list[tuple[str, dict[str, str]]] | str:
+    """(container, cookies) of every session in a profile, or why there is none."""
+    if profile.browser == "safari":
+        if not _safari_may_have_one(profile):
+            return "none"
+        loaded = _loaded(profile, profile.cookies)
+        return loaded if isinstance(loaded, str) else _usable([("", loaded)])
+    try:
+        with _copied(profile) as database:
+            candidates = _candidates(database, profile)
+            if isinstance(candidates, str):
+                return candidates
+            if profile.is_firefox:
+                return _usable(
+                    (each.session.container, {cookie.name: cookie.value for cookie in each.cookies})
+                    for each in candidates
+                )
+            return _decrypted(profile, database, candidates)
+    except _UnreadableError as error:
+        return error.why
+
+
+def _decrypted(
+    profile: Profile, database: sqlite3.Connection, candidates: list[_Candidate]
+) -> list[tuple[str, dict[str, str]]] | str:
+    """The candidates' values by browser_cookie3, each from a copy that holds nothing but its own rows."""
+    found: list[tuple[str, dict[str, str]]] = []
+    why = "app-bound"
+    for each in candidates:
+        if each.session.cipher == _APP_BOUND:
+            continue
+        # One of the others that cannot be decrypted must not cost the session.
+        for rows in (each.cookies, (each.session,)):
+            loaded = _loaded_alone(profile, database, [cookie.row for cookie in rows])
+            if not isinstance(loaded, str) and SESSION in loaded:
+                found.append(("", loaded))
+                break
+            why = loaded if isinstance(loaded, str) else "none"
+    return _usable(found) if found else why
+
+
+def _loaded_alone(profile: Profile, database: sqlite3.Connection, rows: list[int]) -> dict[str, str] | str:
+    folder = tempfile.mkdtemp(prefix="claude-meter-")
+    try:
+        file = str(Path(folder) / "Cookies")
+        with closing(sqlite3.connect(file)) as copy:
+            database.backup(copy)
+            marks = ",".join("?" * len(rows))
+            copy.execute(f"DELETE FROM cookies WHERE rowid NOT IN ({marks})", rows)  # noqa: S608 - marks
+            copy.commit()
+            copy.execute("PRAGMA journal_mode = DELETE")
+            copy.execute("VACUUM")
+        return _loaded(profile, file)
+    except sqlite3.Error:
+        return "unreadable"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _loaded(profile: Profile, file: str) -> dict[str, str] | str:
+    """What browser_cookie3 makes of a file, or why it cannot."""
     import struct
 
-    cipher = _cipher_of_session(profile)
-    if cipher is None:
-        return "none"
-    if cipher == _APP_BOUND:
-        return "app-bound"
     import browser_cookie3
 
     if not (os.environ.get("DBUS_SESSION_BUS_ADDRESS") or sys.platform in ("darwin", "win32")):
         # Without a session bus there is no keyring, and browser_cookie3 fails instead of doing without.
         password = browser_cookie3.CHROMIUM_DEFAULT_PASSWORD
         browser_cookie3._LinuxPasswordManager.get_password = lambda *_: password  # noqa: SLF001
-    load = getattr(browser_cookie3, profile.browser)
+    load = getattr(browser_cookie3, profile.loader)
     more = {"key_file": profile.key} if profile.key else {}
     try:
-        jar = load(cookie_file=profile.cookies, domain_name="claude.ai", **more)
+        jar = load(cookie_file=file, domain_name="claude.ai", **more)
     except (sqlite3.OperationalError, PermissionError):
         return "privacy" if profile.browser == "safari" else "locked"
     except browser_cookie3.BrowserCookieError as error:
@@ -276,31 +413,21 @@ def _read(profile: Profile) -> dict[str, str] | str:
         return "unreadable"
     except Exception:  # whatever a keyring's or a cipher's library raises  # noqa: BLE001
         return "keyring"
-    cookies = {cookie.name: cookie.value for cookie in jar if cookie.domain in HOSTS and cookie.name in _WANTED}
-    cookies = {name: value for name, value in cookies.items() if value and value.isascii() and value.isprintable()}
-    return cookies if SESSION in cookies else "none"
+    return {
+        cookie.name: cookie.value
+        for cookie in sorted(jar, key=lambda cookie: cookie.expires or 0)
+        if cookie.domain in HOSTS and cookie.name in _WANTED and (cookie.expires is None or _lives(cookie.expires))
+    }
 
 
-def _cipher_of_session(profile: Profile) -> bytes | None:
-    """How the session's cookie is encrypted (its first bytes; empty: not, or not known); None where there is none.
+def _usable(found: Any) -> list[tuple[str, dict[str, str]]] | str:
+    """Those whose values a header can carry."""
+    kept = [
+        (container, {name: value for name, value in cookies.items() if _can_be_sent(value)})
+        for container, cookies in found
+    ]
+    return [(container, cookies) for container, cookies in kept if SESSION in cookies] or "none"
 
-    As far as the database can be read without asking anybody for a key.
-    """
-    import sqlite3
-    from contextlib import closing
 
-    if profile.browser == "safari":
-        try:
-            content = Path(profile.cookies).read_bytes()
-        except OSError:
-            return b""  # there may be one; reading it will say why not
-        return b"" if SESSION.encode() in content and HOSTS[0].encode() in content else None
-    firefox = profile.cookies.endswith(".sqlite")
-    what, table, host = ("x''", "moz_cookies", "host") if firefox else (_CIPHER, "cookies", "host_key")
-    query = f"SELECT {what} FROM {table} WHERE name = ? AND {host} IN (?, ?)"  # noqa: S608 - constants
-    try:
-        with closing(sqlite3.connect(f"{Path(profile.cookies).as_uri()}?mode=ro", uri=True, timeout=0)) as database:
-            row = database.execute(query, (SESSION, *HOSTS)).fetchone()
-            return None if row is None else bytes(row[0] or b"")
-    except sqlite3.Error:
-        return b""  # locked, as a running Firefox keeps it: browser_cookie3 knows how to read it all the same
+def _can_be_sent(value: str | None) -> bool:
+    return bool(value) and str(value).isascii() and str(value).isprintable() and not set(str(value)) & set(' ;,"\\')

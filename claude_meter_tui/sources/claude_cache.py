@@ -6,14 +6,17 @@ response>}`. Claude Code refreshes it every few hours or days. Of the file only 
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from claude_meter_tui import paths
 from claude_meter_tui.errors import NotUsageError
+from claude_meter_tui.foreign_text import clean_text
+from claude_meter_tui.identity import folder_key
 from claude_meter_tui.payload import read_usage
 from claude_meter_tui.sources import claude_config, claude_settings
-from claude_meter_tui.sources.source import Looked
+from claude_meter_tui.sources.source import Heard, Looked
 from claude_meter_tui.standing import age
 from claude_meter_tui.values import time_of_milliseconds
 from claude_meter_tui.windows import Account
@@ -21,8 +24,6 @@ from claude_meter_tui.windows import Account
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
-
-    from claude_meter_tui.windows import Reading
 
 NAME = "cache"
 _KEY = "cachedUsageUtilization"
@@ -56,7 +57,7 @@ class ClaudeCache:
         """Changes when there may be something new to read."""
         return paths.stamp(str(self.config_file)), paths.stamp(str(self._newer))
 
-    def read(self, now: datetime) -> list[Reading]:
+    def read(self, now: datetime) -> list[Heard]:
         """What is cached, of this login and not older than any window."""
         config = claude_config.content(str(self.config_file))
         named = claude_config.account_in(config)
@@ -68,31 +69,37 @@ class ClaudeCache:
             self._reading(cached, account, uuid, now)
             for cached in (config.get(_KEY), claude_config.content(str(self._newer)))
         )
-        return [reading for reading in found if reading is not None]
+        return [heard for heard in found if heard is not None]
 
     def looked(self, now: datetime) -> tuple[Looked, ...]:
         """The cache, and beside it whether Claude Code runs our status line."""
         return self._cache_looked(now), claude_settings.looked(self._folder)
 
     def _cache_looked(self, now: datetime) -> Looked:
-        newest = max((reading.observed_at for reading in self.read(now)), default=None)
+        newest = max((heard.reading.observed_at for heard in self.read(now)), default=None)
         place = f"Claude Code's cache ({self.config_file.name})"
         if newest is None:
-            there = self.config_file.exists() or self._newer.exists()
+            there = os.path.exists(self.config_file) or os.path.exists(self._newer)  # noqa: PTH110 - never raises
             return Looked(place, found=False, outcome="holds no usage" if there else "not there")
         return Looked(place, found=True, outcome=f"written {age((now - newest).total_seconds())}")
 
-    def _reading(self, cached: Any, account: Account, uuid: Any, now: datetime) -> Reading | None:
+    def _reading(self, cached: Any, account: Account, uuid: Any, now: datetime) -> Heard | None:
         if not isinstance(cached, dict):
             return None
         cached = cached.get(_KEY, cached)
         fetched_at = time_of_milliseconds(cached.get("fetchedAtMs")) if isinstance(cached, dict) else None
         if fetched_at is None or not -_FUTURE <= now - fetched_at <= _OLDEST:
             return None
-        whose = cached.get("accountUuid")
-        if isinstance(whose, str) and isinstance(uuid, str) and whose != uuid:
-            return None  # of a login before this one
+        whose = clean_text(cached.get("accountUuid"))
+        known_by = folder_key(str(self._folder))
+        if whose is not None and whose != uuid:
+            if isinstance(uuid, str):
+                return None  # of a login before this one
+            account, known_by = Account(), f"claude account {whose}"
         try:
-            return read_usage(cached.get("utilization"), observed_at=min(fetched_at, now), source=NAME, account=account)
+            reading = read_usage(
+                cached.get("utilization"), observed_at=min(fetched_at, now), source=NAME, account=account
+            )
         except NotUsageError:
             return None
+        return Heard(reading, known_by)

@@ -6,9 +6,9 @@ The file holds much else (projects, prompts): nothing but these keys is kept. Li
 from __future__ import annotations
 
 import json
-import os
 
-from claude_meter_tui.values import clean_text
+from claude_meter_tui import paths
+from claude_meter_tui.foreign_text import clean_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ _LARGEST = 64 << 20
 def content(path: str) -> dict[str, Any]:
     """The file's object; empty where there is none that can be read."""
     try:
-        if os.path.getsize(path) > _LARGEST:  # noqa: PTH202
-            return {}
-        with open(path, "rb") as source:  # noqa: PTH123
-            found = json.loads(source.read())
+        found = json.loads(paths.read_regular(path, _LARGEST).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

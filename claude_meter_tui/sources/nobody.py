@@ -9,8 +9,8 @@ from claude_meter_tui.errors import NotLoggedInError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from claude_meter_tui.sources.source import Answer, Looked
-    from claude_meter_tui.windows import Account
+    from claude_meter_tui.errors import MeterError
+    from claude_meter_tui.sources.source import Answer, Looked, Owner
 
 
 class Nobody:
@@ -35,11 +35,14 @@ class Nobody:
         """See `Source.looked`."""
         return ()
 
+    def failed(self, error: MeterError) -> None:
+        """See `Source.failed`: the credential's file is read anew each time anyway."""
+
     async def usage(self, now: datetime) -> Answer:  # noqa: ARG002 - as the protocol has it
         """See `Source.usage`."""
         self._refuse()
 
-    async def account(self, now: datetime) -> Account:  # noqa: ARG002 - as the protocol has it
+    async def account(self, now: datetime) -> Owner:  # noqa: ARG002 - as the protocol has it
         """See `Source.account`."""
         self._refuse()
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import httpx
+
 from claude_meter_tui import __version__
-from claude_meter_tui.errors import MeterError, ScopeMissingError, UnauthorizedError
+from claude_meter_tui.foreign_text import clean_text
 from claude_meter_tui.payload import read_usage
-from claude_meter_tui.sources import http
-from claude_meter_tui.sources.credentials import CredentialFinder, plan_name
-from claude_meter_tui.sources.source import Answer, Looked
-from claude_meter_tui.values import clean_text
+from claude_meter_tui.sources import http, refusals
+from claude_meter_tui.sources.credentials import Credential, CredentialFinder, plan_name
+from claude_meter_tui.sources.source import Answer, Looked, Owner, believable
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from datetime import datetime
 
-    import httpx
-
+    from claude_meter_tui.errors import MeterError
+    from claude_meter_tui.secret import Secret
     from claude_meter_tui.settings import Settings
 
 # Without `claude-code/<version>` in front the request lands in a bucket that answers 429 persistently
@@ -45,23 +47,22 @@ class OAuthSource:
         deadline: float = http.DEADLINE,
     ) -> None:
         self._base = settings.api_url
-        self._folders = settings.credential_dirs
-        self._finder = finder or CredentialFinder(settings.credential_dirs, settings.token, settings.home)
+        self._finder = finder or CredentialFinder(settings.login_places, settings.token, settings.home)
         self._transport = transport
         self._deadline = deadline
 
     @property
     def endpoint(self) -> str:
-        """The host and whose login: waits hold for any token of that login."""
-        return f"{self._base} {self._folders[0]}"
+        """The host and the place of the login that is used: waits hold for any token that is put there."""
+        return f"{self._base} {self._finder.place()}"
 
     def fingerprint(self, now: datetime) -> str:
         """See `Source.fingerprint`."""
-        return self._finder.find().checked(now).fingerprint
+        return self._finder.find(now).checked(now).fingerprint
 
     def plan(self, now: datetime) -> str | None:
         """See `Source.plan`."""
-        return self._finder.find().checked(now).plan
+        return self._finder.find(now).checked(now).plan
 
     def credential_stamp(self) -> object:
         """See `Source.credential_stamp`."""
@@ -71,64 +72,67 @@ class OAuthSource:
         """See `Source.looked`."""
         return tuple(self._finder.look()[1])
 
+    def failed(self, error: MeterError) -> None:
+        """See `Source.failed`: the credential's file is read anew each time anyway."""
+
     async def usage(self, now: datetime) -> Answer:
-        """GET /api/oauth/usage → a Reading, observed at the server's time where our clock is off.
+        """GET /api/oauth/usage → a Reading, observed now by the local clock.
 
         Raises:
-            CredentialError: there is no credential that could work (401 and 403 included).
+            CredentialError: there is no credential that could work (`RefusedError` where the server said so).
             RateLimitedError: 429, with the wait.
             UnreachableError: no answer, or 5xx.
-            NotJsonError, NotUsageError, ChallengeError: an answer that is no reading.
+            NotJsonError, NotUsageError, ChallengeError, PointlessError: an answer that is no reading.
         """
-        response, fingerprint = await self._get("/api/oauth/usage", now)
+        response, credential = await self._get("/api/oauth/usage", now)
         skew = http.skew_of(response, now)
-        reading = read_usage(http.json_of(response), observed_at=now + skew, source=self.name)
-        return Answer(reading, skew, fingerprint)
+        body = http.json_of(response)
+        if (error := refusals.error_in(body, credential.where)) is not None:
+            raise error
+        reading = read_usage(body, observed_at=now, source=self.name)
+        return Answer(reading, believable(skew, reading, now), credential.fingerprint, credential.plan)
 
-    async def account(self, now: datetime) -> Account:
-        """GET /api/oauth/profile → whose the token is.
+    async def account(self, now: datetime) -> Owner:
+        """GET /api/oauth/profile → whose the token is, and which token that was.
 
         Raises:
             MeterError: as for `usage`.
         """
-        response, _ = await self._get("/api/oauth/profile", now)
+        response, credential = await self._get("/api/oauth/profile", now)
         body = http.json_of(response)
         person, organization = (
             part if isinstance(part, dict) else {}
             for part in ((body.get("account"), body.get("organization")) if isinstance(body, dict) else ({}, {}))
         )
-        return Account(
+        account = Account(
             email=clean_text(person.get("email"), 120),
             organization_uuid=clean_text(organization.get("uuid")),
             plan=plan_name(organization.get("rate_limit_tier"), organization.get("organization_type")),
         )
+        return Owner(account, credential.fingerprint)
 
-    async def _get(self, path: str, now: datetime) -> tuple[httpx.Response, str]:
-        credential = (await asyncio.to_thread(self._finder.find)).checked(now)
-        headers = {
-            "Authorization": f"Bearer {credential.token.reveal()}",
-            "anthropic-beta": BETA,
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
-        }
+    async def _get(self, path: str, now: datetime) -> tuple[httpx.Response, Credential]:
+        credential = (await asyncio.to_thread(self._finder.find, now)).checked(now)
         response = await http.get(
             self._base,
             path,
-            headers,
+            {"anthropic-beta": BETA, "Accept": "application/json", "User-Agent": USER_AGENT},
+            Bearer(credential.token),
             now,
-            refused=lambda answer: _refused(answer, credential.where),
+            refused=lambda answer: refusals.refused_token(answer, credential.where),
             transport=self._transport,
             deadline=self._deadline,
         )
-        return response, credential.fingerprint
+        return response, credential
 
 
-def _refused(response: httpx.Response, where: str) -> MeterError | None:
-    if response.status_code == 401:
-        return UnauthorizedError(f"The server refused the token from {where} (401).", "Run `claude` and log in again.")
-    if response.status_code == 403:
-        return ScopeMissingError(
-            f"The token from {where} may not read usage (403): a setup-token lacks the scope user:profile.",
-            "Unset CLAUDE_CODE_OAUTH_TOKEN, run `claude` and log in.",
-        )
-    return None
+class Bearer(httpx.Auth):
+    """Adds the token to a request as it is sent, so that no frame of ours has it in a variable."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """See `httpx.Auth`."""
+        request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        yield request

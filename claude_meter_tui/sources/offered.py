@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from claude_meter_tui.settings import Settings
-    from claude_meter_tui.windows import Account, Reading
+    from claude_meter_tui.sources.source import Heard
+    from claude_meter_tui.windows import Account
 
 
 class Offered:
@@ -29,7 +30,7 @@ class Offered:
         """Never changes."""
         return None
 
-    def read(self, now: datetime) -> list[Reading]:  # noqa: ARG002 - as the protocol has it
+    def read(self, now: datetime) -> list[Heard]:  # noqa: ARG002 - as the protocol has it
         """Nothing."""
         return []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from claude_meter_tui.errors import MeterError
     from claude_meter_tui.windows import Account, Reading
 
 
@@ -25,13 +26,46 @@ class Looked(NamedTuple):
 class Answer(NamedTuple):
     """What asking gave.
 
-    `reading` is without its account until the poller knows it; `skew` is how far the server's clock is ahead of ours;
-    `fingerprint` is that of the credential that was really sent, should it have changed a moment before.
+    `reading` is without its account until the poller knows it; `skew` is how far the server's clock is ahead of ours,
+    None where that cannot be told; `fingerprint` is that of the credential that was really sent, should it have changed
+    a moment before, `plan` what that credential names, where it names one.
     """
 
     reading: Reading
-    skew: timedelta
+    skew: timedelta | None
     fingerprint: str
+    plan: str | None = None
+
+
+class Owner(NamedTuple):
+    """Whose a credential is: the account, and the fingerprint of the credential that was sent to ask."""
+
+    account: Account
+    fingerprint: str
+
+
+class Heard(NamedTuple):
+    """What a listener has to tell: a reading, and what sets its account apart where it has no name (`identity`)."""
+
+    reading: Reading
+    known_by: str | None = None
+
+
+def believable(skew: timedelta | None, reading: Reading, now: datetime) -> timedelta | None:
+    """The skew, if the reading's own resets do not contradict it; else None.
+
+    A window's reset is never further ahead than the window is long, and is not over at once: where that holds by our
+    clock and not by the one the `Date` header tells of, the header is wrong.
+    """
+    if not skew:
+        return skew
+    resets = [(window.resets_at, window.length_seconds) for window in reading.windows]
+    known = [((reset - now).total_seconds(), length) for reset, length in resets if reset is not None and length]
+
+    def fits(moved: float) -> int:
+        return sum(-600 <= left - moved <= length + 600 for left, length in known)
+
+    return skew if fits(skew.total_seconds()) >= fits(0.0) else None
 
 
 class Listener(Protocol):
@@ -47,7 +81,7 @@ class Listener(Protocol):
         """A cheap value that changes when there may be something new to read."""
         ...
 
-    def read(self, now: datetime) -> list[Reading]:
+    def read(self, now: datetime) -> list[Heard]:
         """What it says, each reading with its own time and account; called in a thread."""
         ...
 
@@ -82,10 +116,14 @@ class Source(Protocol):
         """Every place a credential was looked for."""
         ...
 
+    def failed(self, error: MeterError) -> None:
+        """It is told how its question ended, should it want to read its credential anew."""
+        ...
+
     async def usage(self, now: datetime) -> Answer:
         """Ask for the windows."""
         ...
 
-    async def account(self, now: datetime) -> Account:
+    async def account(self, now: datetime) -> Owner:
         """Ask whose the credential is."""
         ...

@@ -62,15 +62,18 @@ def nobody() -> Source:
     return Nobody()
 
 
-def listened_to(settings: Settings, env: Mapping[str, str]) -> tuple[Listener, ...]:
-    """Those that ask nobody, the first folder's first. Imports pydantic: call it off the screen's thread."""
+def listened_to(settings: Settings, env: Mapping[str, str], *, bridge: bool = True) -> tuple[Listener, ...]:
+    """Those that ask nobody, the first folder's first. Imports pydantic: call it off the screen's thread.
+
+    Without `bridge` the extension's receiver is left out, for a command that does not stay.
+    """
     from claude_meter_tui.sources.claude_cache import ClaudeCache
     from claude_meter_tui.sources.offered import Offered
 
     tells_login = settings.token is None and settings.source != "browser"
     pairs = zip(settings.claude_config_files, settings.credential_dirs, strict=False)
     listeners: list[Listener] = [ClaudeCache(file, folder, tells_login=tells_login) for file, folder in pairs]
-    if settings.bridge and not settings.demo:
+    if bridge and settings.bridge and not settings.demo:
         from claude_meter_tui.sources.bridge import Bridge
 
         listeners.append(Bridge(lambda: datetime.now(UTC), settings.bridge_port))

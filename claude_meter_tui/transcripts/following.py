@@ -14,11 +14,12 @@ from contextlib import closing
 from heapq import nlargest
 from typing import TYPE_CHECKING, NamedTuple
 
+from claude_meter_tui import crash
 from claude_meter_tui.errors import StoreError
 from claude_meter_tui.store import Store
 from claude_meter_tui.transcripts.index import Index
 from claude_meter_tui.transcripts.indexing import read_elsewhere, read_lately_first
-from claude_meter_tui.transcripts.roots import projects_of, transcript_at, transcripts
+from claude_meter_tui.transcripts.roots import linked_folders, projects_of, transcript_at, transcripts
 from claude_meter_tui.transcripts.watching import watcher_for
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Follower:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._mtimes: dict[str, int] = {}
+        self._linked: dict[str, str] = {}
         self.state = Following()
 
     def start(self) -> None:
@@ -94,10 +96,13 @@ class Follower:
                 self._say(trouble=error.sentence)
             except sqlite3.Error as error:
                 self._say(trouble=f"The index of transcripts cannot be written ({error}).")
+            except Exception as error:  # noqa: BLE001 - the screen would go on showing sums that stand still
+                self._say(trouble=crash.one_line(error))
             self._stopped.wait(_AGAIN_SECONDS if self.state.trouble else 1.0)
 
     def _follow(self, index: Index) -> None:
-        with closing(watcher_for(self._roots, self._newest, self._stopped)) as watcher:
+        self._linked = linked_folders(self._roots)
+        with closing(watcher_for(self._roots, self._linked, self._newest, self._stopped)) as watcher:
             while True:
                 self._look(index, elsewhere=not watcher.wants_newest)
                 next_walk = time.monotonic() + watcher.walk_every
@@ -115,7 +120,8 @@ class Follower:
         files = read_elsewhere(self._store_file, self._roots, lately, self._progress) if elsewhere else None
         self._check()
         if files is None:
-            found = list(transcripts(self._roots))
+            unreadable: list[str] = []
+            found = list(transcripts(self._roots, unreadable))
             self._mtimes = {file.path: status.st_mtime_ns for file, status in found if status is not None}
             read_lately_first(index, found, lately, self._progress)
             files = len(found)
@@ -126,6 +132,8 @@ class Follower:
         found: list[Found] = []
         for path in paths:
             file = self._transcript(path)
+            if "\ufffd" in path:
+                return False  # the name is no UTF-8, so that this is not it
             if file is None:
                 if os.path.isdir(path) or path.endswith(".jsonl"):  # noqa: PTH112
                     return False  # a new folder may have been written to before it was watched
@@ -142,6 +150,9 @@ class Follower:
         return True
 
     def _transcript(self, path: str) -> TranscriptFile | None:
+        for real, link in self._linked.items():
+            if path.startswith(real + os.sep):
+                path = link + path[len(real) :]
         for root in self._roots:
             projects = projects_of(root)
             real = os.path.realpath(projects)

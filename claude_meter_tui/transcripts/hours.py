@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from claude_meter_tui.foreign_text import storable
 from claude_meter_tui.schema import Transaction
 from claude_meter_tui.transcripts.counting import what_counts
 from claude_meter_tui.transcripts.records import (
@@ -49,7 +50,7 @@ class Hours:
 
     def __init__(self, connection: sqlite3.Connection, roots: Sequence[str]) -> None:
         self._db = connection
-        self._roots = tuple(dict.fromkeys(roots))
+        self._roots = tuple(dict.fromkeys(map(storable, roots)))
         self._ours = f"WHERE t.root IN ({','.join('?' * len(self._roots))})"
         self._stored = f"FROM packed p JOIN transcripts t ON t.id = p.id {self._ours}"
         name = "\n".join(self._roots)

@@ -7,13 +7,15 @@ is still as it was read, so two processes may run at once. The sums (`hours`) fo
 
 from __future__ import annotations
 
+import os
+
+from claude_meter_tui.foreign_text import storable
 from claude_meter_tui.schema import Transaction
 from claude_meter_tui.transcripts.hours import Hours, records_in
-from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, packed
+from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, RULES, packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
     from claude_meter_tui.transcripts.rows import Origin
     from claude_meter_tui.transcripts.scanning import Scanned
 
-    Known = tuple[int, int, int, int, bytes]
-    """(id, size, mtime_ns, read_to, tail)."""
+    Known = tuple[int, int, int, int, bytes, int, str]
+    """(id, size, mtime_ns, read_to, tail, rules, path)."""
     Changed = tuple[TranscriptFile, os.stat_result, Known | None]
 
 # A batch is written when this much was read, so that a kill costs at most that, and many small files one commit.
 _BATCH_BYTES = 32 << 20
 _FEW = 64
+_KNOWN = "id, size, mtime_ns, read_to, tail, rules, path"
 
 
 class Refreshed:
@@ -47,7 +50,9 @@ class Index:
         self.hours = Hours(connection, self.roots)
 
     def refresh(
-        self, found: Iterable[Found], progress: Callable[[int, int], None] = lambda _done, _whole: None
+        self,
+        found: Iterable[Found],
+        progress: Callable[[int, int], None] = lambda _done, _whole: None,
     ) -> Refreshed:
         """Read what is new in these files, the newest first, and bring the sums up to date.
 
@@ -72,17 +77,47 @@ class Index:
     def _changed(self, found: Iterable[Found]) -> tuple[int, list[Changed], list[str]]:
         """How many files there are, those that are not as they were left (the newest first), and unreadable ones."""
         looked_at = list(found)
-        known = self._known([file.path for file, _ in looked_at])
+        known = self._known([file.key for file, _ in looked_at])
         changed: list[Changed] = []
         unread: list[str] = []
+        new: list[tuple[TranscriptFile, os.stat_result]] = []
         for file, status in looked_at:
-            before = known.get(file.path)
+            before = known.get(file.key)
             if status is None:
                 unread.append(file.path)
-            elif before is None or before[1] != status.st_size or before[2] != status.st_mtime_ns:
+            elif before is None:
+                new.append((file, status))
+            elif before[1] != status.st_size or before[2] != status.st_mtime_ns or before[5] != RULES:
                 changed.append((file, status, before))
+        moved = self._moved(new) if new else {}
+        changed += [(file, status, moved.get(file.key)) for file, status in new]
         changed.sort(key=lambda each: -each[1].st_mtime_ns)
         return len(looked_at), changed, unread
+
+    def _moved(self, new: list[tuple[TranscriptFile, os.stat_result]]) -> dict[str, Known]:
+        """Of the files that are new, those that stood elsewhere before (a renamed project): new path → as it was known.
+
+        A session's file keeps its name; and the bytes before the place it was read to are the same.
+        """
+        if self._db.execute("SELECT 1 FROM transcripts LIMIT 1").fetchone() is None:
+            return {}
+        rows = self._db.execute(f"SELECT {_KNOWN} FROM transcripts WHERE path IS NOT NULL")  # noqa: S608 - a constant
+        by_name: dict[str, list[Known]] = {}
+        for row in rows:
+            by_name.setdefault(os.path.basename(row[6]), []).append(row)  # noqa: PTH119
+        found: dict[str, Known] = {}
+        for file, status in new:
+            for before in by_name.get(os.path.basename(file.key), ()):  # noqa: PTH119
+                if not before[3] or before[3] > status.st_size or os.path.exists(before[6]):  # noqa: PTH110
+                    continue
+                try:
+                    same = _tail(file.path, before[3]) == before[4]
+                except OSError:
+                    continue
+                if same and before not in found.values():
+                    found[file.key] = before
+                    break
+        return found
 
     def _read(
         self, changed: list[Changed], unread: list[str], progress: Callable[[int, int], None]
@@ -100,7 +135,7 @@ class Index:
                     unread.append(file.path)
                     continue
                 if goes_on:
-                    start = before[3]
+                    start = before[3] if before[5] == RULES else 0
                 else:
                     self._set_aside(before)
                     before = None
@@ -133,10 +168,10 @@ class Index:
         if few := len(paths) <= _FEW:
             chosen = f"path IN ({','.join('?' * len(paths))})"
         rows = self._db.execute(
-            f"SELECT path, id, size, mtime_ns, read_to, tail FROM transcripts WHERE {chosen}",  # noqa: S608 - marks
+            f"SELECT {_KNOWN} FROM transcripts WHERE {chosen}",  # noqa: S608 - marks
             paths if few else (),
         )
-        return {path: rest for path, *rest in rows}
+        return {row[6]: row for row in rows}
 
     def _write(
         self, batch: list[tuple[Changed, Scanned]], origins: dict[int, Origin], fresh: dict[int, list[Group]]
@@ -148,19 +183,19 @@ class Index:
             current = self.hours.are_current()
             change = self._next_change()
             self._db.executemany(
-                "INSERT OR IGNORE INTO origins VALUES (?,?,?,?)",
+                "INSERT OR IGNORE INTO origins (id, model, session, project, on_plan) VALUES (?,?,?,?,?)",
                 [(number, *named) for number, named in origins.items()],
             )
             added: list[Record] = []
             dropped: list[Record] = []
             for (file, status, before), scanned in batch:
-                state = (status.st_size, status.st_mtime_ns, scanned.to, scanned.tail)
+                state = (status.st_size, status.st_mtime_ns, scanned.to, scanned.tail, RULES)
                 if before is None:
                     # Another process may have been first: its row stands, and is read on next time.
                     done = self._db.execute(
-                        "INSERT OR IGNORE INTO transcripts (root, path, size, mtime_ns, read_to, tail, changed)"
-                        " VALUES (?,?,?,?,?,?,?)",
-                        (file.root, file.path, *state, change),
+                        "INSERT OR IGNORE INTO transcripts (root, path, size, mtime_ns, read_to, tail, rules, changed)"
+                        " VALUES (?,?,?,?,?,?,?,?)",
+                        (storable(file.root), file.key, *state, change),
                     )
                     if done.rowcount and done.lastrowid is not None:
                         fresh[done.lastrowid] = scanned.groups
@@ -168,16 +203,21 @@ class Index:
                         self._db.execute("INSERT INTO packed VALUES (?,?,?)", row)
                 else:
                     done = self._db.execute(
-                        "UPDATE transcripts SET size = ?, mtime_ns = ?, read_to = ?, tail = ?, changed = ?"
-                        " WHERE id = ? AND read_to = ? AND path = ?",
-                        (*state, change, before[0], before[3], file.path),
+                        "UPDATE transcripts SET size = ?, mtime_ns = ?, read_to = ?, tail = ?, rules = ?, changed = ?,"
+                        " root = ?, path = ? WHERE id = ? AND read_to = ? AND path = ? AND rules = ?",
+                        (*state, change, storable(file.root), file.key, before[0], before[3], before[6], before[5]),
                     )
                     if done.rowcount:
+                        anew = before[5] != RULES  # read again from its start
                         if current:
-                            dropped += records_in(self._packed(before[0])[1])
+                            turns, loose = self._packed(before[0])
+                            dropped += records_in(loose)
+                            dropped += records_in(turns if anew else b"")
                         self._db.execute(
-                            "UPDATE packed SET turns = CAST(turns || ? AS BLOB), loose = ? WHERE id = ?",
-                            (scanned.turns, scanned.loose, before[0]),
+                            "UPDATE packed SET turns = CAST(? || ? AS BLOB), loose = ? WHERE id = ?"
+                            if anew
+                            else "UPDATE packed SET turns = CAST(turns || ? || ? AS BLOB), loose = ? WHERE id = ?",
+                            (b"", scanned.turns, scanned.loose, before[0]),
                         )
                 if done.rowcount and current:
                     added += records_in(scanned.turns)
@@ -218,11 +258,18 @@ class Index:
         return value
 
 
+def _tail(path: str, offset: int) -> bytes:
+    from claude_meter_tui.transcripts.scanning import tail_of
+
+    return tail_of(path, offset)
+
+
 def every_record(connection: sqlite3.Connection, roots: Sequence[str]) -> Iterator[Record]:
     """Every record kept of these roots, deleted files included; many a message more than once."""
     for root in roots:
         rows = connection.execute(
-            "SELECT p.turns, p.loose FROM packed p JOIN transcripts t ON t.id = p.id WHERE t.root = ?", (root,)
+            "SELECT p.turns, p.loose FROM packed p JOIN transcripts t ON t.id = p.id WHERE t.root = ?",
+            (storable(root),),
         )
         for blobs in rows:
             for blob in blobs:

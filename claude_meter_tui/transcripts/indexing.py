@@ -47,13 +47,16 @@ def read_elsewhere(
     """
     import subprocess
 
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-S", "-E", "-c", _PROGRAM.format(sys.path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-S", "-E", "-c", _PROGRAM.format(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    except OSError:  # the interpreter is gone: an upgrade under an open pane
+        return None
     assert process.stdin is not None  # noqa: S101 - asked for
     assert process.stdout is not None  # noqa: S101 - asked for
     with process.stdout:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from claude_meter_tui.foreign_text import shown, storable
 from claude_meter_tui.transcripts.hours import records_in
-from claude_meter_tui.transcripts.records import AT, HOUR_MS, ORIGIN, grouped
+from claude_meter_tui.transcripts.records import AT, HOUR_MS, ORIGIN, encoded_path, grouped
 from claude_meter_tui.transcripts.sums import TokenSum
 
 TYPE_CHECKING = False
@@ -36,9 +37,9 @@ class Ledger:
 
     def __init__(self, connection: sqlite3.Connection, roots: Sequence[str]) -> None:
         self._db = connection
-        self._name = "\n".join(dict.fromkeys(roots))
+        self._name = "\n".join(dict.fromkeys(map(storable, roots)))
         self._scope: int | None = None
-        self._names: dict[int, tuple[str, str, str]] = {}
+        self._names: dict[int, tuple[str, str, str, bool]] = {}
         self._pieces: dict[int, list[Piece]] = {}
         self._pieces_of = 0
         self._cut_hours: set[int] = set()
@@ -71,6 +72,8 @@ class Ledger:
                 _add(whole, parts, name, TokenSum(*figures))
         for record in self._cut(start, end, first, last):
             _add(whole, parts, self._key_of(record, grouping), _as_sum([record]))
+        if grouping == "project":
+            parts = _by_project(parts)
         return whole, parts if grouping in _KEYS else {}
 
     def pieces(self, cuts: Iterable[int] = ()) -> list[Piece]:
@@ -106,11 +109,11 @@ class Ledger:
         from claude_meter_tui.transcripts.turns import Piece
 
         rows = self._db.execute(
-            f"SELECT hour, min(first_at), max(last_at), model, {_SUMS} {_FROM} GROUP BY hour, model",
+            f"SELECT hour, min(first_at), max(last_at), model, {_SUMS}, on_plan {_FROM} GROUP BY hour, model, on_plan",
             (self.scope, first, last),
         )
         for hour, *rest in rows:
-            self._pieces.setdefault(hour, []).append(Piece(*rest))
+            self._pieces.setdefault(hour, []).append(Piece._make((*rest[:-1], bool(rest[-1]))))
 
     def turns(self, since: int, until: int) -> list[Turn]:
         """The turns from a time (ms) to before another, in their order."""
@@ -168,11 +171,14 @@ class Ledger:
         )
         return [record for (blob,) in rows for record in records_in(blob) if since <= record[AT] < until]
 
-    def _named(self, origin: int) -> tuple[str, str, str]:
-        """(model, session, project); what an origin stands for never changes."""
+    def _named(self, origin: int) -> tuple[str, str, str, bool]:
+        """(model, session, project, on the plan); what an origin stands for never changes."""
         named = self._names.get(origin)
         if named is None:
-            named = self._db.execute("SELECT model, session, project FROM origins WHERE id = ?", (origin,)).fetchone()
+            row = self._db.execute(
+                "SELECT model, session, project, on_plan FROM origins WHERE id = ?", (origin,)
+            ).fetchone()
+            named = (shown(row[0]), shown(row[1]), shown(row[2]), bool(row[3]))
             self._names[origin] = named
         return named
 
@@ -180,7 +186,26 @@ class Ledger:
         if grouping == "day":
             return datetime.fromtimestamp(record[AT] / 1000, UTC).date().isoformat()
         names = ("model", "session", "project")
-        return self._named(record[ORIGIN])[names.index(grouping)] if grouping in names else ""
+        return str(self._named(record[ORIGIN])[names.index(grouping)]) if grouping in names else ""
+
+
+def _by_project(parts: dict[str, TokenSum]) -> dict[str, TokenSum]:
+    """The sums of projects, named as Claude Code names their folders, where that says which one it is.
+
+    Its folders have `-` for every character but ASCII letters and digits, so that two projects can share one; there,
+    and where nobody could read the name, a project is named by its path (FACTS §9).
+    """
+    folders: dict[str, set[str]] = {}
+    for name in parts:
+        folders.setdefault(encoded_path(name), set()).add(name)
+    found: dict[str, TokenSum] = {}
+    for name, part in parts.items():
+        folder = encoded_path(name)
+        paths = {each for each in folders[folder] if each != folder}
+        plain = len(paths) <= 1 and all(each.isascii() for each in paths)
+        shown_as = folder if plain else next(iter(paths)) if len(paths) == 1 else name
+        found.setdefault(shown_as, TokenSum()).add(part)
+    return found
 
 
 def _add(whole: TokenSum, parts: dict[str, TokenSum], name: str, part: TokenSum) -> None:

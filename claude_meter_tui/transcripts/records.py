@@ -6,6 +6,7 @@ processes agree on them without talking; what a turn's `origin` stands for is ke
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from struct import Struct
@@ -39,10 +40,21 @@ NAMELESS = bytes(8)
 HOUR_MS = 3_600_000
 TAIL = 128
 """How many bytes before the place a file was read to are kept, to notice a rewrite."""
+RULES = 2
+"""By which rules rows are read; with others than the last time, a transcript is read again from its start.
+2: advisers' turns, whole records on torn lines, fast turns as their own model, projects by path, providers apart."""
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+def encoded_path(path: str) -> str:
+    """A path as Claude Code names a folder for it: all but ASCII letters and digits as `-` (FACTS §9).
+
+    JavaScript counts a letter beyond the first 65 536 as two.
+    """
+    return re.sub("[^a-zA-Z0-9]", lambda match: "-" * (1 + (ord(match[0]) > 0xFFFF)), path)
 
 
 def milliseconds(moment: datetime) -> int:

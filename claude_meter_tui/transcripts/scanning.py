@@ -13,6 +13,7 @@ import os
 import sys
 from contextlib import suppress
 
+from claude_meter_tui.paths import open_regular
 from claude_meter_tui.transcripts.counting import what_counts
 from claude_meter_tui.transcripts.records import TAIL, Group, grouped, packed
 from claude_meter_tui.transcripts.roots import TranscriptFile
@@ -64,7 +65,7 @@ def tail_of(path: str, offset: int) -> bytes:
         OSError: the file cannot be read.
     """
     start = max(0, offset - TAIL)
-    with open(path, "rb", buffering=0) as source:  # noqa: PTH123
+    with open_regular(path) as source:
         source.seek(start)
         return source.read(offset - start)
 
@@ -169,7 +170,10 @@ def _scan_in_processes(jobs: Sequence[Job], processes: int) -> Iterator[Answer]:
     workers: list[_Worker] = []
     try:
         for _ in every[:processes]:
-            workers.append(_Worker(answers))
+            try:
+                workers.append(_Worker(answers))
+            except OSError:  # the interpreter is gone (an upgrade under an open pane), or there is no room for it
+                break
             workers[-1].give_of(portions)
         for worker in workers * (_PORTIONS_AHEAD - 1):
             worker.give_of(portions)

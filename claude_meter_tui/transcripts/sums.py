@@ -34,7 +34,7 @@ class TokenSum:
 
     def add(self, part: TokenSum | Piece) -> None:
         """Count more."""
-        other = part if isinstance(part, TokenSum) else TokenSum(*part[3:])
+        other = part if isinstance(part, TokenSum) else TokenSum(*part[3:8])
         self.turns += other.turns
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens

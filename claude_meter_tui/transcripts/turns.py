@@ -12,6 +12,7 @@ class Turn(NamedTuple):
         at: when, in milliseconds since 1970 UTC.
         model: as sent, empty where the transcript names none.
         session, project: where it was written.
+        on_plan: whether the plan's server saw it: not a cloud provider's, nor another maker's model through a router.
         sidechain: whether a sub-agent's or an aside's; a replay of a parent's message counts with its parent.
         input_tokens, output_tokens, cache_read_tokens: as sent.
         cache_write_5m_tokens, cache_write_1h_tokens: by lifetime where the row splits them; else all under 5 m.
@@ -21,6 +22,7 @@ class Turn(NamedTuple):
     model: str
     session: str
     project: str
+    on_plan: bool
     sidechain: bool
     input_tokens: int
     output_tokens: int
@@ -42,7 +44,8 @@ class Turn(NamedTuple):
 class Piece(NamedTuple):
     """What counts of one model within one hour, summed; or a single turn, where an hour is cut.
 
-    `first_at` and `last_at` are its first and last turn's times in milliseconds; a single turn's are equal.
+    `first_at` and `last_at` are its first and last turn's times in milliseconds; a single turn's are equal. `on_plan`
+    as in `Turn`.
     """
 
     first_at: int
@@ -53,6 +56,7 @@ class Piece(NamedTuple):
     output_tokens: int
     cache_write_tokens: int
     cache_read_tokens: int
+    on_plan: bool = True
 
     @property
     def total_tokens(self) -> int:
@@ -71,4 +75,5 @@ def piece_of(turn: Turn) -> Piece:
         turn.output_tokens,
         turn.cache_write_tokens,
         turn.cache_read_tokens,
+        turn.on_plan,
     )

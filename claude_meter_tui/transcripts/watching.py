@@ -116,10 +116,13 @@ class NewestWatcher:
         """See `Watcher`."""
 
 
-def watcher_for(roots: Sequence[str], newest: Callable[[int], Iterable[str]], stopped: threading.Event) -> Watcher:
-    """The best way to watch these roots' transcripts that works here."""
-    folders = [folder for folder in map(projects_of, roots) if os.path.isdir(folder)]  # noqa: PTH112
-    if len(folders) == len(roots) and not any(map(on_network, folders)):
+def watcher_for(
+    roots: Sequence[str], linked: Iterable[str], newest: Callable[[int], Iterable[str]], stopped: threading.Event
+) -> Watcher:
+    """The best way to watch these roots' transcripts that works here; `linked` are further folders of theirs."""
+    own = [folder for folder in map(projects_of, roots) if os.path.isdir(folder)]  # noqa: PTH112
+    folders = [*own, *linked]
+    if len(own) == len(roots) and not any(map(on_network, folders)):
         try:
             return EventWatcher(folders, stopped)
         except OSError:
