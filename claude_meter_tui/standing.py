@@ -120,6 +120,8 @@ def countdown(seconds: float) -> str:
     whole = int(seconds)
     if whole <= 0:
         return "now"
+    if whole >= 1000 * _DAY:
+        return "> 999d"
     if whole >= _DAY:
         return f"{whole // _DAY}d {whole % _DAY // _HOUR:>2}h"
     if whole >= _HOUR:

@@ -45,6 +45,8 @@ _LOG_IN = "Log in to claude.ai in a browser on this machine, or log in with `cla
 _OTHER_SOURCE = "Use another source: log in with `claude`, or run `claude-meter-tui statusline --install`."
 # Each that fails costs a request, once: it is not tried again as long as it is the same.
 _MOST_TRIED = 12
+_MOST_OTHERS = 4
+_MOST_ORGANIZATIONS = 50
 
 Organization = dict[str, Any]
 
@@ -137,6 +139,8 @@ class BrowserSource:
                 continue
             self._refused.discard(answer.fingerprint)
             self._sessions = [session, *(each for each in found if each is not session)]
+            if not self._wanted:
+                await self._notice_others([each for each in hopeful if each is not session], now)
             if self._remembered != session.shown:
                 self._remembered = session.shown
                 self._remember(session.shown)
@@ -191,12 +195,7 @@ class BrowserSource:
 
     async def _usage_of(self, session: Session, now: datetime) -> Answer:
         asked_as = self._fingerprint(session)
-        known = self._organizations.get(asked_as)
-        if known is None:
-            body = http.json_of(await self._get(session, "/api/organizations", now))
-            known = [each for each in body if isinstance(each, dict)] if isinstance(body, list) else []
-            self._organizations[asked_as] = known
-            self._noticed([str(each["uuid"]) for each in known if _has_plan(each) and clean_text(each.get("uuid"))])
+        known = await self._organizations_of(session, now)
         organization = chosen(known, self._wanted or session.organization)
         uuid = clean_text(organization.get("uuid")) if organization else None
         if self._wanted and uuid != self._wanted:
@@ -213,6 +212,34 @@ class BrowserSource:
         self._works, self._organization = session, organization
         plan = plan_name(organization.get("rate_limit_tier"))
         return Answer(reading, believable(http.skew_of(response, now), reading, now), asked_as, plan)
+
+    async def _organizations_of(self, session: Session, now: datetime) -> list[Organization]:
+        """The session's organizations, asked for once."""
+        asked_as = self._fingerprint(session)
+        if asked_as not in self._organizations:
+            body = http.json_of(await self._get(session, "/api/organizations", now))
+            found = (
+                [each for each in body[:_MOST_ORGANIZATIONS] if isinstance(each, dict)]
+                if isinstance(body, list)
+                else []
+            )
+            self._organizations[asked_as] = found
+            every = [each for known in self._organizations.values() for each in known if _has_plan(each)]
+            uuids = (clean_text(each.get("uuid")) for each in every)
+            self._noticed(list(dict.fromkeys(uuid for uuid in uuids if uuid and uuid.replace("-", "").isalnum())))
+        return self._organizations[asked_as]
+
+    async def _notice_others(self, sessions: list[Session], now: datetime) -> None:
+        """Other logins (a second browser, a container) have organizations of their own: they are accounts as well."""
+        for session in sessions[:_MOST_OTHERS]:
+            try:
+                await self._organizations_of(session, now)
+            except RefusedError:
+                self._refused.add(self._fingerprint(session))
+            except RateLimitedError:
+                return
+            except MeterError:
+                continue
 
     async def _with_overage(self, body: dict[str, Any], session: Session, uuid: str, now: datetime) -> dict[str, Any]:
         """The usage with what is spent beyond the plan, where that can be had: never worth losing a reading for."""

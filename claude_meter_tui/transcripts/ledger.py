@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from claude_meter_tui.foreign_text import shown, storable
 from claude_meter_tui.transcripts.hours import records_in
-from claude_meter_tui.transcripts.records import AT, HOUR_MS, ORIGIN, encoded_path, grouped
+from claude_meter_tui.transcripts.records import AT, HOUR_MS, ORIGIN, encoded_path, folder_of_path, grouped, is_path
 from claude_meter_tui.transcripts.sums import TokenSum
 
 TYPE_CHECKING = False
@@ -195,16 +195,18 @@ def _by_project(parts: dict[str, TokenSum]) -> dict[str, TokenSum]:
     Its folders have `-` for every character but ASCII letters and digits, so that two projects can share one; there,
     and where nobody could read the name, a project is named by its path (FACTS §9).
     """
-    folders: dict[str, set[str]] = {}
+    folders: dict[str, list[str]] = {}
     for name in parts:
-        folders.setdefault(encoded_path(name), set()).add(name)
+        folders.setdefault(folder_of_path(name), []).append(name)
     found: dict[str, TokenSum] = {}
-    for name, part in parts.items():
-        folder = encoded_path(name)
-        paths = {each for each in folders[folder] if each != folder}
-        plain = len(paths) <= 1 and all(each.isascii() for each in paths)
-        shown_as = folder if plain else next(iter(paths)) if len(paths) == 1 else name
-        found.setdefault(shown_as, TokenSum()).add(part)
+    for names in folders.values():
+        paths = [name for name in names if is_path(name)]
+        written = [name for name in names if name not in paths]
+        for name in names:
+            shown_as = name
+            if len(paths) == 1:
+                shown_as = (written or [encoded_path(paths[0])])[0] if paths[0].isascii() else paths[0]
+            found.setdefault(shown_as, TokenSum()).add(parts[name])
     return found
 
 

@@ -57,6 +57,16 @@ def encoded_path(path: str) -> str:
     return re.sub("[^a-zA-Z0-9]", lambda match: "-" * (1 + (ord(match[0]) > 0xFFFF)), path)
 
 
+def folder_of_path(path: str) -> str:
+    """What the folders of a path's transcripts have in common, however many `-` stand for one of its letters."""
+    return re.sub("-+", "-", encoded_path(path))
+
+
+def is_path(name: str) -> bool:
+    """Whether a project's name is its path, and not its folder's under `projects`."""
+    return name.startswith("/") or name[1:3] in (":\\", ":/")
+
+
 def milliseconds(moment: datetime) -> int:
     """Whole milliseconds since 1970 UTC, as records and turns have their times."""
     return (moment - _EPOCH) // _MILLISECOND

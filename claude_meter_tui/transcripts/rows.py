@@ -16,7 +16,7 @@ from xxhash import xxh3_64_digest
 
 from claude_meter_tui.foreign_text import clean_text, storable
 from claude_meter_tui.paths import open_regular
-from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, TAIL, Record, encoded_path, milliseconds
+from claude_meter_tui.transcripts.records import MESSAGE, NAMELESS, TAIL, Record, folder_of_path, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -268,7 +268,7 @@ class Reader:
         if row.cwd is not None and row.cwd != self._cwd:
             self._cwd = row.cwd
             # A session may move into another folder; its project is the one its transcripts' folder is named for.
-            if encoded_path(row.cwd) == encoded_path(file.project):
+            if folder_of_path(row.cwd) == folder_of_path(file.project):
                 self._project, self._named = row.cwd, ()
         by_provider = message_id is not None and message_id.startswith(_PROVIDER_IDS)
         named = (model, row.session_id, by_provider)
