@@ -19,8 +19,10 @@ SIZES = ((24, 4), (40, 10), (80, 24), (120, 36), (200, 60))
 
 
 @asynccontextmanager
-async def shown(bench: Bench, size: tuple[int, int] = (120, 36), **options: object) -> AsyncIterator[Pilot[str]]:
-    """The app on the bench's poller, once its first work is done."""
+async def shown(
+    bench: Bench, size: tuple[int, int] = (120, 36), *, expect_trouble: bool = False, **options: object
+) -> AsyncIterator[Pilot[str]]:
+    """The app on the bench's poller, once its first work is done; what it survives is a failure unless expected."""
     remembered: dict[str, str] = {}
     app = MeterApp(bench.poller, bench.clock, remember=remembered.__setitem__, **options)  # type: ignore[arg-type]
     app.remembered = remembered  # type: ignore[attr-defined]
@@ -30,6 +32,7 @@ async def shown(bench: Bench, size: tuple[int, int] = (120, 36), **options: obje
         else:
             await settle(pilot)
         yield pilot
+    assert expect_trouble or not app.reports.all, app.reports.all
 
 
 async def settle(pilot: Pilot[str], until: Callable[[], bool] = lambda: True) -> None:
