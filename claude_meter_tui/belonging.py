@@ -44,6 +44,7 @@ class Belonging:
         """The store's row of the account; None where it is not known yet."""
         self._owner: Account | None = None
         self._login: str | None = None
+        self._said: int | None = None
 
     @property
     def pinned(self) -> bool:
@@ -81,12 +82,16 @@ class Belonging:
         if owner == self._owner or self.pinned:
             return False
         self._owner = owner
+        if self._said is not None:  # by the server, of the credential in use: that goes before the file
+            return False
         return owner is not None and self._turn_to(self._store.account_id(document_of(owner)))
 
     def notice_login(self, login: str) -> bool:
         """The credential has this fingerprint; whether that is another account than before."""
-        account_id = self._store.account_of(login)
+        self._said = account_id = self._store.account_of(login)
         self._login = login if account_id is None and self._owner is None else None
+        if account_id is None and self._owner is not None:
+            account_id = self._store.account_id(document_of(self._owner))
         return account_id is not None and self._turn_to(account_id)
 
     def notice_store(self) -> bool:

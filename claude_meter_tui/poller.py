@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.gate import Keys
     from claude_meter_tui.sources.source import Answer, Listener, Source
     from claude_meter_tui.store import Store
-    from claude_meter_tui.windows import Reading
+    from claude_meter_tui.windows import Account, Reading
 
 # How soon another pane's reading, a new login, a due ask or the end of a sleep is noticed. Nothing is read but a
 # counter of SQLite's and a file's mtime, so it costs about 0.01 % of a core.
@@ -96,6 +96,8 @@ class Poller:
         self._looked_at = clock.now()
         self._belonging = Belonging(store, note, account_id)
         self._login: str | None = None
+        self._owner: Account | None = None
+        self._look_again = False
         self._store_failed = self._failed_unforeseen = False
         self.publish = publish
         skew = store.noted_skew(clock.now(), clock.uptime())
@@ -135,7 +137,11 @@ class Poller:
 
     async def _listen(self) -> None:
         if await self._listening.beat(self._clock.now()):
-            self._turned(to_another=self._belonging.notice_owner(self._listening.owner))
+            owner = self._listening.owner
+            # A Keychain has no mtime: that Claude Code names another login is the sign to look at it again.
+            self._look_again = self._look_again or owner != self._owner
+            self._owner = owner
+            self._turned(to_another=self._belonging.notice_owner(owner))
             if self._listening.unnamed is not None:
                 self._belonging.show_unnamed(self._listening.unnamed)
             self._load_reading()
@@ -218,6 +224,7 @@ class Poller:
         except CredentialError as error:
             self._no_credential(error, source)
             raise
+        self._turned(to_another=self._belonging.notice_login(self._login))
         keys = self._keys(source)
         held = claim(self._store, keys, now, self._cadence, by_key=by_key, uptime=self._clock.uptime())
         self._notice_store(source)
@@ -356,8 +363,10 @@ class Poller:
         now = self._clock.now()
         stamp = source.credential_stamp()
         looked_long_ago = abs(now - self._looked_at) >= _LOOK_AGAIN
-        if stamp == self._stamp and not (self._credential_trouble and looked_long_ago):
-            return self._credential_trouble is None and not self._is_refused()
+        in_trouble = self._credential_trouble is not None or self._is_refused()
+        if stamp == self._stamp and not (in_trouble and looked_long_ago) and not self._look_again:
+            return not in_trouble
+        self._look_again = False
         first = self._stamp is None
         self._stamp, self._looked_at = stamp, now
         try:

@@ -183,6 +183,7 @@ async def test_an_account_heard_of_while_it_runs_is_shown_and_is_one_with_a_late
         assert app.view is not None and app.view.account == 1
         # Claude Code is logged in to that account now: its one seat is the one that asks, and still on the screen.
         named(scratch_home / "claude", "work@example.com", "org-work")
+        log_in(scratch_home / "claude", accessToken="sk-ant-oat01-dummy-work")
         await app._seats._seats[0].poller.beat()
         app._seats.renew()
         await settle(pilot, lambda: "This account has no login here" not in text(pilot))

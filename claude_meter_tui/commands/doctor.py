@@ -68,13 +68,14 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
         found = _found(OAuthSource(configured), configured, env)
         return [*found, Finding("store", "problem", error.sentence, error.hint)], error.exit_code
     with store:
+        store.mend()
         configured = ways.chosen(configured, store)
         source = ways.asked(configured, env, store)()
         findings = _found(source, configured, env)
         poller = Poller(store, lambda: source, SystemClock(), configured.cadence)
         where = paths.tilde(store.path, env)
         if store.set_aside:
-            findings.append(Finding("store", "problem", f"was damaged and set aside as {store.set_aside}"))
+            findings.append(Finding("store", "problem", store.notice()))
         findings.append(Finding("store", "ok", f"{where}, {store.count()} readings"))
         endpoint, code = _ask(poller)
         findings.append(endpoint)
