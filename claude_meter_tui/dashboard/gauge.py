@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LEVEL_STYLES = {"normal": "$success", "warning": "$warning", "critical": "$error", "full": "bold $error"}
 FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": "FULL"}
 EXTRA_LABEL = "Extra usage"
+BUDGET_LABEL = "Budget"
+"""What the same money is called where it is the only limit there is."""
 _LONGEST_LABEL = 18
 # Below this width there is no room for spaces inside figures, nor for whole labels.
 _ROOMY_FROM = 46

@@ -9,9 +9,10 @@ from textual.content import Content
 from textual.style import Style
 
 from claude_meter_tui import standing
-from claude_meter_tui.dashboard.gauge import EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
+from claude_meter_tui.dashboard.gauge import BUDGET_LABEL, EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
 from claude_meter_tui.dashboard.picture import GrowingPicture, Line, Lines, Picture, first_fitting, width_of
 from claude_meter_tui.dashboard.view import name_of
+from claude_meter_tui.report import NO_LIMITS_SENTENCE
 from claude_meter_tui.state import Phase
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def notice_words(view: View) -> tuple[str, str]:
         return "The last reading is old: use since then is not in these figures.", hint
     if view.phase is Phase.LOADING:
         return "Waiting for the first answer.", ""
+    if view.state.reading is not None and not view.windows and view.budget is None:
+        return NO_LIMITS_SENTENCE, ""
     return "", ""
 
 
@@ -136,10 +139,30 @@ class NextStop(Picture):
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """The longest wording that fits."""
         top = view.next_stop
+        if view.budget is not None:
+            return (first_fitting(width - 1, *_budget_words(view.budget, alone=not view.windows)),)
         if top is None:
             text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
             return (((" ", ""), (text, "")),)
         return (first_fitting(width - 1, *_stop_words(view, top)),)
+
+
+def _budget_words(extra: ExtraUsage, *, alone: bool) -> list[Line]:
+    style = f"bold {LEVEL_STYLES[_money_level(extra)]}"
+    name = BUDGET_LABEL if alone else EXTRA_LABEL
+    figure = "" if extra.percent is None else standing.percent(extra.percent)
+    amounts = extra_words(extra)
+    if extra.limit_reached:
+        return [((f" {name}", style), (" is used up: ", ""), (amounts, style)), ((f" {name} used up", style),)]
+    return [
+        ((f" {name}", style), (" is the limit of this plan: ", ""), (figure, style), (f" · {amounts}", "")),
+        ((f" {name} ", style), (figure, style), (f" · {amounts}", "")),
+        ((f" {name} ", style), (figure, style)),
+    ]
+
+
+def _money_level(extra: ExtraUsage) -> str:
+    return "full" if extra.limit_reached else standing.level(extra.percent or 0.0)
 
 
 def _stop_words(view: View, top: Window) -> list[Line]:
@@ -178,8 +201,9 @@ class Extra(Picture):
         columns = layout(width, labels_of(view))
         amounts = extra_words(extra)
         amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
-        style = "bold $error" if extra.limit_reached else "$success"
-        label = f"{EXTRA_LABEL if columns.roomy else 'Extra':<{columns.label}}"
+        style = LEVEL_STYLES[_money_level(extra)]
+        name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
+        label = f"{name:<{columns.label}}"
         label = ("  " if columns.roomy else "") + label + " "
         room = width - len(label) - len(amounts) - 1
         share = _extra_share(extra)

@@ -53,7 +53,8 @@ class MainScreen(Surviving, Screen[None]):
         """Which parts there are in this state; their looks are theirs."""
         if view is not None:
             self.set_class(view.phase is Phase.SETUP, "-setup")
-            self.set_class(not view.windows, "-empty")
+            self.set_class(not view.windows and view.budget is None, "-empty")
+            self.set_class(not view.windows and view.budget is not None, "-budget")
             self.set_class(view.compare, "-compare")
             self.set_class(len(view.accounts) > 1, "-several")
             self.set_class(view.all_accounts, "-all-accounts")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.beside import Beside
     from claude_meter_tui.state import MeterState, Phase, Point
-    from claude_meter_tui.windows import Window
+    from claude_meter_tui.windows import ExtraUsage, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,18 @@ class View:
         return tuple(sorted(self.windows, key=self._rank, reverse=True))
 
     @property
+    def budget(self) -> ExtraUsage | None:
+        """The money that is a limit of its own: the only one there is, or one that is reached; else None."""
+        extra = self.state.reading.extra_usage if self.state.reading is not None else None
+        if extra is None or not extra.is_shown or (extra.limit is None and extra.percent is None):
+            return None
+        return extra if not self.windows or (extra.enabled and extra.limit_reached) else None
+
+    @property
     def next_stop(self) -> Window | None:
-        """The window nearest to full that has not ended; None while nothing is used."""
+        """The window nearest to full that has not ended; None while nothing is used, or where money stops first."""
+        if self.budget is not None:
+            return None
         now = self.true_now
         stopping = [window for window in self.windows if standing.stops(window.utilization, window.resets_at, now)]
         return max(stopping, key=self._rank, default=None)
@@ -70,7 +80,7 @@ class View:
     def chosen(self) -> Window | None:
         """The selected window; without a selection the next stop, else the first."""
         found = next((window for window in self.windows if window.key == self.selected), None)
-        return found or self.next_stop or next(iter(self.windows), None)
+        return found or self.next_stop or max(self.windows, key=self._rank, default=None)
 
     @property
     def observed(self) -> tuple[datetime, str] | None:

@@ -7,20 +7,22 @@ decides nothing about when to ask.
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import httpx
 
 from claude_meter_tui import __version__
+from claude_meter_tui.errors import NotLoggedInError, NoWindowsError
 from claude_meter_tui.foreign_text import clean_text
 from claude_meter_tui.payload import read_usage
-from claude_meter_tui.sources import http, refusals
+from claude_meter_tui.sources import api_key, http, refusals
 from claude_meter_tui.sources.credentials import Credential, CredentialFinder, plan_name
 from claude_meter_tui.sources.source import Answer, Looked, Owner, believable
 from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from datetime import datetime
 
     from claude_meter_tui.errors import MeterError
@@ -45,8 +47,10 @@ class OAuthSource:
         finder: CredentialFinder | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         deadline: float = http.DEADLINE,
+        env: Mapping[str, str] = os.environ,
     ) -> None:
         self._base = settings.api_url
+        self._folders, self._config_files, self._env = settings.credential_dirs, settings.claude_config_files, env
         self._finder = finder or CredentialFinder(settings.login_places, settings.token, settings.home)
         self._transport = transport
         self._deadline = deadline
@@ -58,11 +62,11 @@ class OAuthSource:
 
     def fingerprint(self, now: datetime) -> str:
         """See `Source.fingerprint`."""
-        return self._finder.find(now).checked(now).fingerprint
+        return self._credential(now).fingerprint
 
     def plan(self, now: datetime) -> str | None:
         """See `Source.plan`."""
-        return self._finder.find(now).checked(now).plan
+        return self._credential(now).plan
 
     def credential_stamp(self) -> object:
         """See `Source.credential_stamp`."""
@@ -111,8 +115,20 @@ class OAuthSource:
         )
         return Owner(account, credential.fingerprint)
 
+    def _credential(self, now: datetime) -> Credential:
+        try:
+            return self._finder.find(now).checked(now)
+        except NotLoggedInError:
+            used_with = api_key.used_with(self._env, self._folders, self._config_files)
+            if used_with is None:
+                raise
+        raise NoWindowsError(
+            f"Claude Code is used with {used_with} here: that has no rate-limit windows.",
+            "Log in with a Claude plan to see its windows; `claude-meter-tui local` sums tokens without one.",
+        )
+
     async def _get(self, path: str, now: datetime) -> tuple[httpx.Response, Credential]:
-        credential = (await asyncio.to_thread(self._finder.find, now)).checked(now)
+        credential = await asyncio.to_thread(self._credential, now)
         response = await http.get(
             self._base,
             path,

@@ -50,7 +50,7 @@ def asked(
             )
         from claude_meter_tui.sources.oauth import OAuthSource
 
-        return OAuthSource(settings)
+        return OAuthSource(settings, env=env)
 
     return opened
 
