@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from conftest import log_in, run_script
 from test_transcripts import row
+from trees import ccusage_daily
 
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer, Reply
@@ -58,6 +59,24 @@ def reply(server: DemoServer, body: object, status: int = 200, **headers: str) -
 )
 def test_every_whole_record_counts_under_its_own_model_and_project(case: str, by: str, sums: dict[str, int]) -> None:
     assert local(CASES / case, by) == sums
+
+
+@pytest.mark.parametrize("case", ["advisor-iterations", "iterations-compaction", "fast-speed", "foreign-providers"])
+def test_these_equal_ccusage_by_model(case: str, scratch_home: Path) -> None:
+    sums: dict[str, int] = {}
+    for day in ccusage_daily([CASES / case], scratch_home):
+        for model in day["modelBreakdowns"]:
+            kinds = ("inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens")
+            sums[model["modelName"]] = sums.get(model["modelName"], 0) + sum(model[kind] for kind in kinds)
+    assert local(CASES / case) == sums
+
+
+def test_whole_records_on_torn_lines_and_linked_projects_are_more_than_ccusage_sees(
+    linked: Path, scratch_home: Path
+) -> None:
+    theirs = [day["totalTokens"] for day in ccusage_daily([CASES / "nul-bytes"], scratch_home)]
+    assert sum(theirs) == 110 and sum(local(CASES / "nul-bytes").values()) == 660
+    assert sum(day["totalTokens"] for day in ccusage_daily([linked], scratch_home)) < sum(local(linked).values())
 
 
 def test_names_with_brackets_are_shown_as_they_are(scratch_home: Path) -> None:
