@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from claude_meter_tui.store import micros, moment_of
+from claude_meter_tui.stored_values import micros, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,8 @@ from claude_meter_tui.commands.whose import chosen_account
 from claude_meter_tui.errors import BadUsageError, NothingStoredError
 from claude_meter_tui.foreign_text import clean_text, to_json
 from claude_meter_tui.payload import name_of
-from claude_meter_tui.store import Store, parse_iso
+from claude_meter_tui.store import Store
+from claude_meter_tui.stored_values import parse_iso
 from claude_meter_tui.values import MOST_PERCENT, bounded_time
 
 if TYPE_CHECKING:
