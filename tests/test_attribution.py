@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from conftest import NOON, log_in, payload, run_script
 
-from claude_meter_tui.attribution import Share, blocks, fan_out, share_of, spans, what_counts
+from claude_meter_tui.attribution import Share, blocks, cuts, fan_out, rises, share_of, spans, what_counts
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.instances import instance_of
 from claude_meter_tui.payload import read_usage
-from claude_meter_tui.transcripts.turns import Piece
+from claude_meter_tui.state import Point
+from claude_meter_tui.transcripts.records import milliseconds
+from claude_meter_tui.transcripts.turns import Piece, Turn
 from claude_meter_tui.windows import Window
 
 HOUR = timedelta(hours=1)
@@ -178,3 +180,84 @@ def test_compare_as_of_a_time_uses_nothing_later(compared: Path) -> None:
 
 def test_compare_without_a_reading_or_transcripts(scratch_home: Path) -> None:
     assert run_script("compare").returncode == 4
+
+
+# --- where the clocks differ, and what moved a window ----------------------------------------------------------------
+
+
+def test_cuts_are_on_the_local_clock_and_go_back_only_for_weeks() -> None:
+    skew = timedelta(minutes=10)
+    five, week = (instance_of(NAMED[key], (), MONDAY) for key in ("five_hour", "seven_day"))
+    assert five.since is not None and week.since is not None
+    earliest = MONDAY - timedelta(days=10)
+    found = cuts([five, week, instance_of(NAMED["seven_day_omelette"], (), MONDAY)], MONDAY, earliest, skew)
+    moments = {MONDAY - skew, five.since - skew, week.since - skew, week.since - skew - timedelta(days=7)}
+    assert found == sorted(milliseconds(moment) for moment in moments)
+
+
+def test_a_share_takes_what_lies_between_by_the_local_clock() -> None:
+    skew = timedelta(minutes=10)
+    instance = instance_of(NAMED["five_hour"], (), MONDAY)
+    assert instance.since is not None
+    second = timedelta(seconds=1)
+    edges = [instance.since - skew - second, instance.since - skew, MONDAY - skew, MONDAY - skew + second]
+    found = share_of(instance, [turn(moment, 10**number) for number, moment in enumerate(edges)], MONDAY, skew)
+    assert found.tokens.total_tokens == 110 and found.assumed_cap == 1
+    assert found.percent_of_assumed_cap == 11_000 and found.since == instance.since and found.early is False
+    early = share_of(instance._replace(early=True), [], MONDAY)
+    assert early.early is True and early.assumed_cap is None and early.gap_points is None
+
+
+def a_turn(minutes: float, tokens: int, model: str = OPUS, on_plan: bool = True) -> Turn:
+    at = round((MONDAY + timedelta(minutes=minutes)).timestamp() * 1000)
+    return Turn(at, model, "s", "p", on_plan, False, tokens, 0, 0, 0, 0)
+
+
+def test_rises_are_told_with_the_turns_between_their_readings_the_newest_first() -> None:
+    points = [
+        Point(MONDAY + timedelta(minutes=minutes), used, None)
+        for minutes, used in ((-40, 10), (-30, 12), (-20, 12), (-10, 3), (0, 4.5))
+    ]
+    fable = "claude-fable-5"
+    turns = [
+        a_turn(-40, 1),  # of the first reading's very moment: before it
+        a_turn(-35, 100),
+        a_turn(-34, 300, fable),
+        a_turn(-30, 5, fable),  # of the second's: it may be in it
+        a_turn(-25, 7),
+        a_turn(-5, 20),
+        a_turn(-4, 20, on_plan=False),
+        a_turn(1, 9),
+    ]
+    found = rises(NAMED["five_hour"], points, turns)
+    assert [(each.before, each.after, each.tokens.total_tokens) for each in found] == [
+        (4.5, None, 9),
+        (3, 4.5, 20),
+        (10, 12, 405),
+    ]
+    assert found[2].models == ("fable", "opus") and found[2].since == points[0].observed_at
+    assert found[2].until == points[1].observed_at and found[0].until is None
+    assert found[0].since == points[-1].observed_at and found[0].tokens.turns == 1
+    assert rises(NAMED["five_hour"], points, [])[0].after == 4.5
+    assert rises(NAMED["five_hour"], [], turns) == []
+    of_opus = rises(NAMED["seven_day_opus"], points[:2], turns)
+    assert [each.tokens.total_tokens for each in of_opus] == [36, 100]
+
+
+def test_a_block_begins_with_its_full_hour_and_ends_after_its_length_or_a_pause() -> None:
+    five = timedelta(hours=5)
+    start = MONDAY.replace(hour=8, minute=30)
+
+    def sums(*minutes: float) -> list[int]:
+        return blocks([turn(start + timedelta(minutes=each), 1) for each in minutes], five)
+
+    assert sums(0, 60, 269) == [3]  # up to 12:59 of a block that began at 8:00
+    assert sums(0, 60, 270) == [2, 1]
+    assert sums(0, 300) == [1, 1] and sums() == []
+
+
+def test_whole_spans_end_where_the_window_opened() -> None:
+    opened, week = MONDAY, timedelta(days=7)
+    millisecond = timedelta(milliseconds=1)
+    moments = [opened - millisecond, opened - week, opened - week - millisecond, opened - 2 * week]
+    assert spans([turn(moment, 10**number) for number, moment in enumerate(moments)], opened, week) == [11, 1100]

@@ -87,6 +87,80 @@ def test_a_plan_that_a_token_names_anew_is_the_account_s(store: Store) -> None:
     assert store.account(owner)["plan"] == "Max 20x"
 
 
+def test_what_one_account_had_is_the_other_s_and_nothing_is_doubled(store: Store) -> None:
+    kept, gone = store.account_id(who("a@example.com", "org-1")), store.account_id(who(), "token f1")
+    both = read_usage(payload("pro-two-windows.json"), observed_at=NOON, source="oauth").document()
+    later = read_usage(
+        payload("pro-two-windows.json"), observed_at=NOON + timedelta(hours=1), source="oauth"
+    ).document()
+    store.save(both, kept), store.save(both, gone), store.save(later, gone)
+    store.remember_account("f2", who(), NOON)
+    store.connection.execute("UPDATE credentials SET account_id = ?", (gone,))
+    for name in ("account", "shown", "account /x", "theme"):
+        store.put_note(name, str(gone))
+    store.put_note("whose /x", f"stamp {gone}")
+    with store.transaction():
+        identity.absorb(store.connection, kept, kept)
+        identity.absorb(store.connection, gone, kept)
+    rows = store.connection.execute("SELECT account_id, count(*) FROM readings GROUP BY 1").fetchall()
+    assert rows == [(kept, 2)] and store.account_of("f2") == kept
+    notes = {name: store.note(name) for name in ("account", "shown", "account /x", "theme", "whose /x")}
+    assert notes == {
+        "account": str(kept), "shown": str(kept), "account /x": str(kept), "theme": str(gone), "whose /x": None
+    }  # fmt: skip
+    with pytest.raises(KeyError):
+        store.account(gone)
+
+
+def test_completing_an_account_keeps_what_is_not_said(store: Store) -> None:
+    row = store.account_id(who("a@example.com", "org-1", "Max 5x"))
+    assert store.account_id(who(None, "org-1")) == row
+    assert store.account(row) == who("a@example.com", "org-1", "Max 5x")
+    assert store.account_id(who("new@example.com", "org-1", "Max 20x")) == row
+    assert store.account(row) == who("new@example.com", "org-1", "Max 20x")
+
+
+def test_a_credential_is_asked_about_again_only_after_a_while(store: Store) -> None:
+    assert store.account_of("f") is None and not store.asked_whose("f", NOON)
+    store.remember_account("f", who("a@example.com"), NOON)
+    assert store.asked_whose("f", NOON) and not store.asked_whose("f", NOON + timedelta(seconds=1))
+    store.remember_account("f", who("b@example.com"), NOON + timedelta(hours=1))
+    assert store.account(store.account_of("f") or 0)["email"] == "b@example.com"
+    assert store.asked_whose("f", NOON + timedelta(hours=1))
+
+
+def test_a_plan_not_named_before_or_now_is_no_news(store: Store) -> None:
+    owner = store.remember_account("f", who("a@example.com", None, "Pro"), NOON, None)
+    for named in ("Max", None, "Max"):
+        store.notice_plan("f", named)
+    assert store.account(owner)["plan"] == "Pro"
+    store.notice_plan("unknown", "Max")
+    store.notice_plan("f", "Max 20x")
+    assert store.account(owner)["plan"] == "Max 20x"
+
+
+def test_the_very_same_observation_of_another_account_is_told(store: Store) -> None:
+    mine, other = store.account_id(who("a@example.com")), store.account_id(who("b@example.com"))
+    cached = read_usage(payload("pro-two-windows.json"), observed_at=NOON, source="cache").document()
+    store.save(cached, other)
+    assert store.is_anothers(mine, cached) and not store.is_anothers(other, cached)
+    assert not store.is_anothers(mine, {**cached, "source": "oauth"})
+    assert not store.is_anothers(mine, {**cached, "observed_at": "2026-11-26T12:00:01Z"})
+
+
+def test_a_few_dozen_are_heard_of_by_one_source_within_its_time(store: Store) -> None:
+    for number in range(identity.MOST_HEARD_OF):
+        reading = read_usage(payload("pro-two-windows.json"), observed_at=NOON, source="bridge").document()
+        store.save(reading, store.account_id(who(f"{number}@example.com", f"org-{number}")))
+    new, known = who("new@example.com", "org-new"), who("0@example.com")
+    assert store.too_many_heard_of(new, "bridge", NOON)
+    assert store.too_many_heard_of(who("new@example.com"), "bridge", NOON)
+    assert not store.too_many_heard_of(new, "bridge", NOON + timedelta(seconds=1))
+    assert not store.too_many_heard_of(new, "cache", NOON)
+    assert not store.too_many_heard_of(known, "bridge", NOON)
+    assert not store.too_many_heard_of(who(None, "org-1"), "bridge", NOON)
+
+
 # --- as it happens -------------------------------------------------------------------------------------------------
 
 
