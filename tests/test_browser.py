@@ -114,6 +114,40 @@ async def test_the_browser_whose_session_works_is_chosen_and_remembered(
     assert "ended'" not in str(caught.value) and "Open claude.ai" in caught.value.hint
 
 
+async def test_a_check_passed_in_the_browser_is_read_anew(
+    web: Settings, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its `cf_clearance` is another then, and so may the session be."""
+    server.replies[f"/api/organizations/{ORGANIZATION}/usage"] = Reply(403, b"", {"cf-mitigated": "challenge"})
+    asked = source(web, monkeypatch, session())
+    with pytest.raises(ChallengeError) as caught:
+        await asked.usage(NOON)
+    asked.failed(caught.value)
+    server.replies.clear()
+    renewed = session()
+    renewed = renewed._replace(cookies={**renewed.cookies, "cf_clearance": Secret("renewed")})
+    monkeypatch.setattr(browser_cookies, "sessions", lambda _env: ([renewed], []))
+    await asked.usage(NOON)
+    assert "cf_clearance=renewed" in server.requests[-1].headers["cookie"]
+
+
+async def test_other_logins_organizations_are_known_too(
+    web: Settings, server: DemoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"uuid": "bbbbbbbb-0000-4000-8000-000000000002", "capabilities": ["chat", "claude_max"]}
+    answer = server.answer
+
+    def by_session(path: str, headers: Any) -> Reply:
+        of_other = path == "/api/organizations" and "other" in headers.get("cookie", "")
+        return Reply.json([other]) if of_other else answer(path, headers)
+
+    monkeypatch.setattr(server, "answer", by_session)
+    noted: list[list[str]] = []
+    asked = source(web, monkeypatch, session(), session("Two", "sk-ant-sid01-other"), noticed=noted.append)
+    await asked.usage(NOON)
+    assert noted[-1] == [ORGANIZATION, other["uuid"]]
+
+
 @pytest.mark.parametrize(
     ("reply", "error"),
     [

@@ -227,3 +227,20 @@ def test_a_damaged_database_stops_no_other(scratch_home: Path, store: Path, cont
         folder.mkdir(parents=True)
         (folder / ("cookies.sqlite" if "broken" in str(folder) else "Cookies")).write_bytes(content)
     assert len(found()) == 1 and any(place.found for place in glance(os.environ))
+
+
+def test_a_hostile_profile_s_name_and_values_are_text_or_nothing(scratch_home: Path) -> None:
+    from conftest import run_script
+
+    names = ("[red]x[-]", "\x1b[31mred", "\x9b31m", "\u202etfel", "宽", "%s {0}")
+    for name in names:
+        chromium(scratch_home / ".config/google-chrome" / name / "Cookies", session(f"{KEY}-{names.index(name)}"))
+    firefox(
+        scratch_home / ".mozilla/firefox/a.x/cookies.sqlite", session("two\r\nX-Evil: 1"), organization("a;b")
+    ).close()
+    assert len(found()) == len(names)
+    for command in (["doctor"], ["doctor", "--json"], ["once", "--source", "browser"]):
+        done = run_script(*command)
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said and "should not have" not in said
+        assert not set(said) & set("\x1b\x9b\u202e") and "Evil" not in said

@@ -250,6 +250,44 @@ def test_the_watcher_is_chosen_by_what_works(tmp_path: Path, monkeypatch: pytest
     assert chosen() is NewestWatcher
 
 
+def test_an_interpreter_that_is_gone_does_not_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade under an open pane: no process can be started any more, so it reads by itself."""
+    monkeypatch.setattr("sys.executable", str(tmp_path / "gone" / "python"))
+    monkeypatch.setattr(scanning, "_WORTH_PROCESSES", 0)
+    made = Followed(tmp_path)
+    write_tree(made.root, NOON)
+    made.begin()
+    assert made.total() > 0 and not made.follower.state.trouble
+    made.follower.stop(10)
+
+
+def test_a_defect_while_following_is_said_and_it_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from claude_meter_tui.transcripts import following
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("sk-ant-oat01-dummy-secret")
+
+    monkeypatch.setattr(following, "linked_folders", broken)
+    made = Followed(tmp_path)
+    made.follower.start()
+    made.wait(lambda: "should not have" in made.follower.state.trouble)
+    made.follower.stop(10)
+    reports = [file.read_text() for file in Path(os.environ["CLAUDE_METER_STATE_DIR"]).rglob("*.txt")]
+    assert reports and "secret" not in "".join(reports)
+
+
+def test_a_turn_in_a_linked_project_is_seen(followed: Followed, tmp_path: Path) -> None:
+    outside = tmp_path / "synced" / "-p"
+    outside.mkdir(parents=True)
+    (followed.root / "projects").mkdir(parents=True)
+    (followed.root / "projects" / "-linked").symlink_to(outside)
+    append(outside / "a.jsonl", row("m1", "r1", 10))
+    followed.begin()
+    before = followed.total()
+    append(outside / "a.jsonl", row("m2", "r2", 500))
+    followed.wait(lambda: followed.total() >= before + 500)
+
+
 def test_processes_are_not_started_for_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "_scan_in_processes", lambda *_: pytest.fail("a process for a few bytes"))
     made = Followed(tmp_path)

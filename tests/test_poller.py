@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import NOON, TOKEN, Bench, log_in
 
 from claude_meter_tui.demo.server import Reply
-from claude_meter_tui.errors import AskedTooSoonError, NotLoggedInError, RateLimitedError, ServerError
+from claude_meter_tui.errors import AskedTooSoonError, MeterError, NotLoggedInError, RateLimitedError, ServerError
 from claude_meter_tui.poller import Poller
 from claude_meter_tui.state import MeterState, Phase
 from claude_meter_tui.windows import Reading
@@ -245,6 +246,49 @@ async def test_a_refused_token_climbs_the_ladder_until_the_login_changes(bench: 
     log_in(scratch_home / "claude", accessToken="sk-ant-oat01-dummy-new")
     await bench.poller.beat()
     assert bench.asked == 2 and phase(bench) is Phase.LIVE
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_credential_is_sent_again_by_key_but_not_by_itself(
+    bench: Bench, scratch_home: Path, status: int
+) -> None:
+    said = {"type": "error", "error": {"type": "permission_error", "message": "OAuth token has been revoked."}}
+    bench.server.replies[USAGE] = Reply.json(said, status)
+    for _ in range(24 * 12):
+        await bench.poller.beat()
+        await bench.another_poller().beat() if _ % 50 == 0 else None
+        bench.clock.advance(minutes=5)
+    assert bench.asked == 1 and phase(bench) is Phase.SIGNED_OUT and bench.poller.state.next_ask is None
+    assert bench.poller.state.trouble is not None and "revoked" in bench.poller.state.trouble.sentence
+    with pytest.raises(MeterError):
+        await bench.poller.ask(by_key=True)
+    assert bench.asked == 2
+    os.utime(scratch_home / "claude" / ".credentials.json")  # written again, and the same
+    await bench.poller.beat()
+    assert bench.asked == 2
+    del bench.server.replies[USAGE]
+    log_in(scratch_home / "claude", accessToken="sk-ant-oat01-dummy-new")
+    bench.clock.advance(minutes=2)
+    await bench.poller.beat()
+    assert bench.asked == 3 and phase(bench) is Phase.LIVE
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply.json({"error": {"message": "Not found"}}, 404),
+        Reply.json({"error": {"message": "disabled"}}, 400),
+        Reply.json({"type": "error", "error": {"message": "no"}}),
+        Reply.json({"error": {"message": "Request not allowed"}}, 403),
+    ],
+    ids=["404", "400", "200", "403"],
+)
+async def test_a_pointless_question_is_put_a_few_times_a_day(bench: Bench, reply: Reply) -> None:
+    bench.server.replies[USAGE] = reply
+    for _ in range(24 * 12):
+        await bench.poller.beat()
+        bench.clock.advance(minutes=5)
+    assert 2 <= bench.asked <= 5 and phase(bench) is Phase.OFFLINE
 
 
 async def test_a_new_login_does_not_lift_a_server_s_wait(bench: Bench, scratch_home: Path) -> None:
