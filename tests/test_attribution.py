@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import NOON, log_in, payload, run_script
 
-from claude_meter_tui.attribution import Share, blocks, cuts, fan_out, rises, share_of, spans, what_counts
+from claude_meter_tui.attribution import Share, blocks, cuts, family, fan_out, rises, share_of, spans, what_counts
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.demo.transcripts import write_tree
@@ -261,3 +261,70 @@ def test_whole_spans_end_where_the_window_opened() -> None:
     millisecond = timedelta(milliseconds=1)
     moments = [opened - millisecond, opened - week, opened - week - millisecond, opened - 2 * week]
     assert spans([turn(moment, 10**number) for number, moment in enumerate(moments)], opened, week) == [11, 1100]
+
+
+EXACT = NAMED["five_hour"].model_copy(update={"resets_at": MONDAY + 3 * HOUR})
+WEEKLY = NAMED["seven_day"].model_copy(update={"resets_at": MONDAY + timedelta(days=2)})
+
+
+def test_a_turn_at_the_very_beginning_counts_and_the_order_of_pieces_does_not_matter() -> None:
+    opened = MONDAY - 2 * HOUR
+    millisecond = timedelta(milliseconds=1)
+    later, other = turn(MONDAY + HOUR, 5), turn(opened, 7, model="glm-4.7")._replace(on_plan=False)
+    found = shared(EXACT, [later, other, turn(opened, 10), turn(opened - millisecond, 100), turn(MONDAY, 1)], MONDAY)
+    assert found.tokens.total_tokens == 11 and found.assumed_cap == 100 and found.counts == "all"
+
+
+def test_a_session_s_cap_is_a_block_s_and_a_week_s_is_a_whole_week_s_by_the_local_clock() -> None:
+    skew = timedelta(minutes=30)
+    days = [turn(MONDAY - timedelta(days=number) - HOUR, 10) for number in range(1, 5)]
+    five = share_of(instance_of(EXACT, (), MONDAY), days, MONDAY, skew)
+    assert five.assumed_cap == 10 and five.counts == "all"
+    opened = MONDAY - timedelta(days=5)
+    edges = [turn(opened - skew - timedelta(days=7), 1), turn(opened - skew - timedelta(days=7, minutes=1), 50)]
+    week = share_of(instance_of(WEEKLY, (), MONDAY), edges, MONDAY, skew)
+    assert week.assumed_cap == 50
+
+
+def test_what_no_transcript_tells_of_says_so_and_keeps_its_beginning() -> None:
+    design = NAMED["seven_day_omelette"].model_copy(update={"resets_at": MONDAY + timedelta(days=2)})
+    instance = instance_of(design, (), MONDAY)._replace(early=True)
+    found = share_of(instance, [turn(MONDAY)], MONDAY)
+    assert (found.counts, found.since, found.early) == ("none", MONDAY - timedelta(days=5), True)
+    assert found.tokens.turns == 0 and found.assumed_cap is None and found.gap_points is None
+    unknown = instance_of(EXACT.model_copy(update={"length_seconds": None}), (), MONDAY)._replace(since=MONDAY)
+    assert share_of(unknown, [turn(MONDAY)], MONDAY).tokens.turns == 0
+
+
+def test_a_surface_or_group_nobody_knows_counts_nothing_even_with_a_model() -> None:
+    opus = NAMED["seven_day_opus"]
+    for changes in ({"surface": "cowork"}, {"group": "other"}):
+        assert what_counts(opus.model_copy(update=changes))[0] == "none"
+    assert what_counts(opus.model_copy(update={"surface": "oauth_apps"}))[0] == "model"
+
+
+def test_cuts_pass_over_an_idle_window_and_stop_at_the_earliest() -> None:
+    idle = instance_of(NAMED["seven_day_omelette"], (), MONDAY)
+    week = instance_of(WEEKLY, (), MONDAY)
+    opened = MONDAY - timedelta(days=5)
+    found = cuts([idle, week], MONDAY, opened - timedelta(days=7))
+    assert found == sorted(milliseconds(moment) for moment in (MONDAY, opened, opened - timedelta(days=7)))
+
+
+def test_a_family_is_a_model_s_first_word_that_is_a_name() -> None:
+    names = {
+        "claude-opus-4-5-20251101": "opus",
+        "claude-3-haiku": "haiku",
+        "4-5": "4-5",
+        "": "?",
+        "claude-4": "claude-4",
+    }
+    assert {name: family(name) for name in names} == names
+
+
+def test_families_stand_by_their_tokens_not_by_their_names() -> None:
+    points = [Point(MONDAY - HOUR, 10, None), Point(MONDAY, 12, None)]
+    one, other = a_turn(-30, 1, "claude-opus-4"), a_turn(-20, 5, "claude-aaa-1")
+    assert rises(EXACT, points, [one, other])[0].models == ("aaa", "opus")
+    assert rises(EXACT, points, [one._replace(input_tokens=9), other])[0].models == ("opus", "aaa")
+    assert rises(EXACT, points, [a_turn(5, 1)])[0].models == ("opus",)

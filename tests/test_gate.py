@@ -85,6 +85,19 @@ def test_other_trouble_climbs_the_ladder_and_a_key_may_go_earlier() -> None:
     assert troubled.closed_until(NOON, [], CADENCE, by_key=True) is None
 
 
+def test_what_is_written_down_of_a_wait_and_of_a_failure() -> None:
+    before = gate(failures=1, retry_at=NOON, asked_at=NOON, trouble="old", unchanged=3)
+    waits = before.made_to_wait(NOON, HOUR, "waiting", CADENCE)
+    until = NOON + HOUR + CADENCE.cushion
+    assert waits == gate(failures=2, wait_until=until, asked_at=NOON, trouble="waiting", unchanged=3)
+    failed = before.failed(NOON, "refused", CADENCE, at_least=6 * HOUR, refused="f")
+    retry = NOON + 6 * HOUR
+    assert failed == gate(failures=2, retry_at=retry, asked_at=NOON, trouble="refused", refused="f", unchanged=3)
+    assert before.failed(NOON, "offline", CADENCE).retry_at == NOON + timedelta(seconds=180)
+    assert failed.forgiven() == gate(failures=2, asked_at=NOON, unchanged=3)
+    assert waits.forgiven() == waits
+
+
 def test_recovery_leaves_no_mark() -> None:
     troubled = gate(asked_at=NOON).failed(NOON, "offline", CADENCE).made_to_wait(NOON, HOUR, "waiting", CADENCE)
     assert troubled.answered(changed=True) == gate(asked_at=NOON)

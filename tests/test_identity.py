@@ -129,6 +129,11 @@ def test_a_credential_is_asked_about_again_only_after_a_while(store: Store) -> N
     assert store.asked_whose("f", NOON + timedelta(hours=1))
 
 
+def test_two_credentials_nobody_may_name_are_two_accounts(store: Store) -> None:
+    one, two = store.remember_account("f1", who(), NOON), store.remember_account("f2", who(), NOON)
+    assert one != two and store.account_id(who(), identity.token_key("f1")) == one
+
+
 def test_a_plan_not_named_before_or_now_is_no_news(store: Store) -> None:
     owner = store.remember_account("f", who("a@example.com", None, "Pro"), NOON, None)
     for named in ("Max", None, "Max"):

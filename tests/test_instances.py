@@ -74,6 +74,15 @@ def test_a_reset_that_came_when_it_was_due_is_not_early() -> None:
     assert instance_of(week(shifted), points, NOON).since == shifted - WEEK
 
 
+def test_after_a_reset_that_was_due_nothing_before_it_counts() -> None:
+    ended = NOON - 20 * HOUR
+    earlier = ended + WEEK - 5 * HOUR  # the anchor moved five hours forward
+    points = (point(-30, 90, ended), point(-10, 4, earlier))
+    assert instance_of(week(earlier), points, NOON).since == ended
+    untold = (point(-22, 90, None), point(-10, 4, earlier))
+    assert instance_of(week(earlier), untold, NOON) == Instance(week(earlier), NOON - 22 * HOUR, early=True)
+
+
 def test_a_reset_that_moved_on_leaves_the_beginning_and_none_is_later_than_now() -> None:
     points = (point(-48, 40, SOON), point(-1, 41, SOON + 3 * DAY), point(0, 42, LATER))
     assert instance_of(week(LATER), points, NOON).since == SOON - WEEK

@@ -81,7 +81,14 @@ def test_another_instance_takes_its_own_reset() -> None:
 
 @pytest.mark.parametrize(
     ("used", "known", "kept"),
-    [(45, iso(60), True), (0, iso(60), False), (45, iso(-10), False), (45, None, False)],
+    [
+        (45, iso(60), True),
+        (0.5, iso(60), True),
+        (45, iso(-5), False),
+        (0, iso(60), False),
+        (45, iso(-10), False),
+        (45, None, False),
+    ],
 )
 def test_a_reset_that_is_not_told_is_the_known_one_while_it_lies_ahead(
     used: float, known: str | None, kept: bool
