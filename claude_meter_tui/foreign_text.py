@@ -18,9 +18,7 @@ LONGEST = 60
 
 # What JSON allows raw inside a string, and a terminal, an editor or a decoder may act on: DEL and C1 controls, marks
 # that are not seen, marks of direction, line separators, lone surrogates, the byte order mark.
-_UNSAFE_IN_JSON = re.compile(
-    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
+_UNSAFE_IN_JSON = "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 
 
 def clean_text(value: Any, longest: int = LONGEST) -> str | None:
@@ -66,4 +64,4 @@ def storable(text: str) -> str:
 def to_json(value: Any, indent: int | None = None) -> str:
     """JSON with readable letters of every script, and nothing in it that a terminal would act on."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_UNSAFE_IN_JSON, lambda match: f"\\u{ord(match[0]):04x}", text)  # compiled only where it is wanted

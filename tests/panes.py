@@ -21,7 +21,7 @@ class Pane:
     def __init__(self, name: str, env: dict[str, str]) -> None:
         assert TMUX, "tmux is needed"
         self._base = [TMUX, "-L", f"meter-test-{os.getpid()}-{name}", "-f", "/dev/null"]
-        kept = {key: value for key, value in os.environ.items() if key not in ("TMUX", "TMUX_PANE")}
+        kept = {key: value for key, value in os.environ.items() if key not in ("TMUX", "TMUX_PANE", "COLUMNS", "LINES")}
         whole = {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PS1": "$ ", "ENV": "", **env}
         self._tmux("new-session", "-d", "-x", "120", "-y", "36", "sh", env=whole)
 

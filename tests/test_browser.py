@@ -30,6 +30,8 @@ from claude_meter_tui.sources import browser, browser_cookies
 from claude_meter_tui.sources.browser import BrowserSource
 from claude_meter_tui.sources.browser_cookies import FAILURES, Profile, Session, glance, profiles, sessions
 
+pytestmark = pytest.mark.xdist_group("terminal")
+
 COOKIE = "sk-ant-sid01-dummy"
 
 

@@ -16,6 +16,8 @@ from test_transcripts import counted, ours, theirs
 
 from claude_meter_tui.clock import SystemClock
 
+pytestmark = pytest.mark.xdist_group("terminal")
+
 OPUS, SONNET, FABLE = "claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929", "claude-fable-5"
 
 

@@ -20,6 +20,8 @@ from claude_meter_tui.commands import once
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.sources.oauth import Bearer
 
+pytestmark = pytest.mark.xdist_group("terminal")
+
 TOKEN = "sk-ant-oat01-dummy-QQQsecretQQQ"
 MARK = "QQQsecretQQQ"
 # Where a request passes on its way; each raises an exception nobody foresaw, with all it can see in its text.

@@ -24,6 +24,8 @@ from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.sources.bridge import Bridge
 
+pytestmark = pytest.mark.xdist_group("terminal")
+
 
 @pytest.fixture
 def terminal(scratch_home: Path) -> Iterator[tuple[int, int]]:

@@ -21,6 +21,8 @@ from test_transcripts import row, tree_of
 from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer, Reply
 
+pytestmark = pytest.mark.xdist_group("terminal")
+
 
 @pytest.fixture
 def live(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoServer]:
