@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,22 @@ def npm_script(package: str, name: str, folder: str = "") -> str:
     """
     prefix = _FOLDER / folder
     script = prefix / "node_modules" / ".bin" / name
+    with _one_at_a_time():  # a script that is there may be half written by another worker
+        _install(package, prefix, script)
+    return str(script)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    import fcntl
+
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with (_FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install(package: str, prefix: Path, script: Path) -> None:
     if not script.exists():
         npm = shutil.which("npm")
         if npm is None:
@@ -35,4 +53,3 @@ def npm_script(package: str, name: str, folder: str = "") -> str:
             capture_output=True,
             timeout=300,
         )
-    return str(script)
