@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DAY = timedelta(days=1)
 # A wait longer than this is not believed: a broken Retry-After must not silence the meter for good.
-_LONGEST_WAIT = timedelta(days=7)
+LONGEST_WAIT = timedelta(days=7)
 # A request that the server does not take at all is not worth more tries than a few a day.
 POINTLESS_WAIT = timedelta(hours=6)
 # Two clocks are never read at the very same moment, and NTP slews a little.
@@ -159,7 +159,7 @@ class Gate:
     def made_to_wait(self, now: datetime, server_wait: timedelta, trouble: str, cadence: Cadence) -> Gate:
         """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
         failures = self.failures + 1
-        wait = min(max(min(server_wait, _LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), _LONGEST_WAIT)
+        wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
         return replace(self, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
 
     def failed(

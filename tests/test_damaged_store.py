@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bench, log_in, payload, run_script
+from conftest import NOON, Bench, payload, run_script
+from test_reported_cases import live  # noqa: F401 - a fixture
 
 from claude_meter_tui import opening
-from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.errors import StoreError
 from claude_meter_tui.payload import read_usage
@@ -55,18 +54,13 @@ def damage(file: Path, table: str) -> None:
         out.write(b"\xde\xad\xbe\xef" * 1024)
 
 
-@pytest.fixture
-def live(scratch_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoServer]:
-    log_in(scratch_home / "claude")
-    with DemoServer(clock=SystemClock()) as server:
-        monkeypatch.setenv("CLAUDE_METER_API_URL", server.url)
-        yield server
-
-
 @pytest.mark.parametrize("table", ["windows", "readings"])
 @pytest.mark.parametrize("command", [["once"], ["history"], ["doctor"]])
 def test_a_damaged_page_is_found_set_aside_and_the_rest_recovered(
-    live: DemoServer, file: Path, table: str, command: list[str]
+    live: DemoServer,  # noqa: F811
+    file: Path,
+    table: str,
+    command: list[str],
 ) -> None:
     damage(file, table)
     done = run_script(*command)

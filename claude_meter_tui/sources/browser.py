@@ -200,7 +200,7 @@ class BrowserSource:
         uuid = clean_text(organization.get("uuid")) if organization else None
         if self._wanted and uuid != self._wanted:
             raise UnauthorizedError(f"The session in {session.shown} is in that organization no more.", _LOG_IN)
-        if organization is None or uuid is None or not uuid.replace("-", "").isalnum():
+        if organization is None or uuid is None or not _fits_a_path(uuid):
             raise UnauthorizedError(f"The session in {session.shown} has no organization.", _LOG_IN)
         response = await self._get(session, f"/api/organizations/{uuid}/usage", now)
         body = http.json_of(response)
@@ -226,7 +226,7 @@ class BrowserSource:
             self._organizations[asked_as] = found
             every = [each for known in self._organizations.values() for each in known if _has_plan(each)]
             uuids = (clean_text(each.get("uuid")) for each in every)
-            self._noticed(list(dict.fromkeys(uuid for uuid in uuids if uuid and uuid.replace("-", "").isalnum())))
+            self._noticed(list(dict.fromkeys(uuid for uuid in uuids if uuid and _fits_a_path(uuid))))
         return self._organizations[asked_as]
 
     async def _notice_others(self, sessions: list[Session], now: datetime) -> None:
@@ -284,6 +284,11 @@ def chosen(organizations: list[Organization], wanted: str | None) -> Organizatio
     able = [each for each in organizations if "chat" in _abilities(each)]
     ranked = sorted(able or organizations, key=_has_plan, reverse=True)
     return next((each for each in organizations if wanted and each.get("uuid") == wanted), next(iter(ranked), None))
+
+
+def _fits_a_path(uuid: str) -> bool:
+    """Whether it is letters, digits and dashes: it becomes a part of a URL."""
+    return uuid.replace("-", "").isalnum()
 
 
 def _abilities(organization: Organization) -> list[Any]:

@@ -36,6 +36,7 @@ from claude_meter_tui.errors import (
     UnreachableError,
 )
 from claude_meter_tui.foreign_text import clean_text
+from claude_meter_tui.gate import LONGEST_WAIT
 from claude_meter_tui.settings import is_loopback
 from claude_meter_tui.values import bounded_time
 
@@ -47,8 +48,6 @@ DEADLINE = 30.0
 """Over all of one request: a TLS read that hangs drips no timeout of httpx's own (claude-meter lived through it)."""
 # The largest body seen has 3 KB.
 _LARGEST_BODY = 1 << 20
-# A wait longer than this is not believed: a broken Retry-After must not silence the meter for good.
-LONGEST_WAIT = timedelta(days=7)
 _SECONDS = re.compile(r"[0-9]{1,400}(?:\.[0-9]+)?", re.ASCII)
 # The Date header counts whole seconds; a smaller difference is not a skewed clock.
 _SKEW_BELIEVED_FROM = timedelta(seconds=5)
