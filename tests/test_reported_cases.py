@@ -71,6 +71,16 @@ def test_these_equal_ccusage_by_model(case: str, scratch_home: Path) -> None:
     assert local(CASES / case) == sums
 
 
+def test_an_adviser_that_only_a_message_s_later_row_tells_of_counts(tmp_path: Path) -> None:
+    first, later = row(), row()
+    adviser = {"type": "advisor_message", "model": "claude-fable-5", "input_tokens": 1000, "output_tokens": 50}
+    later["message"]["usage"]["iterations"] = [adviser]
+    file = tmp_path / "projects" / "p" / "s.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text("".join(json.dumps(each) + "\n" for each in (first, first, later, later)))
+    assert local(tmp_path) == {"claude-opus-4-5": 110, "claude-fable-5": 1050}
+
+
 def test_whole_records_on_torn_lines_and_linked_projects_are_more_than_ccusage_sees(
     linked: Path, scratch_home: Path
 ) -> None:

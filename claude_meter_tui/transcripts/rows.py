@@ -199,6 +199,7 @@ class Reader:
                     and row.timestamp >= last.timestamp  # type: ignore[operator]  # `last` has one
                     and row.is_sidechain == last.is_sidechain
                     and row.session_id == last.session_id
+                    and find(buffer, _ADVISOR, at, stop) < 0  # the turn's own figures leave these out
                 ):
                     continue
                 record = self._record(row, file)
@@ -230,7 +231,9 @@ class Reader:
             return None
         if usage.speed == "fast" and model is not None:
             model += "-fast"  # a model of its own in every report (ccusage 886)
-        self._place(row, file, model, message_id)
+        by_provider = message_id is not None and message_id.startswith(_PROVIDER_IDS)
+        if (model, row.session_id, row.cwd, by_provider, file) != self._named:
+            self._place(row, file, model, by_provider=by_provider)
         return (
             milliseconds(timestamp),
             NAMELESS if message_id is None else xxh3_64_digest(message_id.encode()),
@@ -254,29 +257,26 @@ class Reader:
         for number, each in enumerate(iterations):
             if each.type != _ADVISOR.decode() or not any(counts := _counts(each)):
                 continue
-            self._place(row, file, each.model, None)
+            self._place(row, file, each.model, by_provider=False)
             message = record[MESSAGE]
             if message != NAMELESS:
                 message = xxh3_64_digest(message + _ADVISOR + str(number).encode())
             yield (record[0], message, record[2], self._origin, *counts, record[9])
 
-    def _place(self, row: _Row, file: TranscriptFile, model: str | None, message_id: str | None) -> None:
+    def _place(self, row: _Row, file: TranscriptFile, model: str | None, *, by_provider: bool) -> None:
         """Make `_origin` that of a turn of this model in this row."""
         if file is not self._file:
             self._file, self._cwd, self._project = file, None, file.project
-            self._named = ()
         if row.cwd is not None and row.cwd != self._cwd:
             self._cwd = row.cwd
             # A session may move into another folder; its project is the one its transcripts' folder is named for.
             if folder_of_path(row.cwd) == folder_of_path(file.project):
-                self._project, self._named = row.cwd, ()
-        by_provider = message_id is not None and message_id.startswith(_PROVIDER_IDS)
-        named = (model, row.session_id, by_provider)
-        if named != self._named:
-            on_plan = not by_provider and is_on_plan(model or "")
-            session = row.session_id or file.session
-            names = (clean_text(name, _LONGEST_NAME) or "" for name in (model, session, storable(self._project)))
-            self._origin, self._named = self._origin_of((*names, on_plan)), named  # type: ignore[arg-type]
+                self._project = row.cwd
+        on_plan = not by_provider and is_on_plan(model or "")
+        session = row.session_id or file.session
+        names = (clean_text(name, _LONGEST_NAME) or "" for name in (model, session, storable(self._project)))
+        self._origin = self._origin_of((*names, on_plan))  # type: ignore[arg-type]
+        self._named = (model, row.session_id, row.cwd, by_provider, file)
 
     def _origin_of(self, named: Origin) -> int:
         origin = self._ids.get(named)
