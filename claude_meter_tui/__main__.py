@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - a traceback on a screen can show a token
-        from claude_meter_tui import crash
+        from claude_meter_tui.system import crash
 
         return crash.end_on(error)
 
@@ -46,7 +46,7 @@ def _run(given: list[str]) -> int:
         wish = statusline.plainly_asked(given[1:])
         if wish is not None:
             return statusline.run(os.environ, wish)
-    from claude_meter_tui import crash
+    from claude_meter_tui.system import crash
 
     crash.quietly_in_threads()
     if not given:

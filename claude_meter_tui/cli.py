@@ -12,9 +12,10 @@ import sqlite3
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from claude_meter_tui import __version__, report
-from claude_meter_tui.errors import BadUsageError, MeterError, StoreError
-from claude_meter_tui.foreign_text import shown
+from claude_meter_tui import __version__
+from claude_meter_tui.domain.errors import BadUsageError, MeterError, StoreError
+from claude_meter_tui.domain.foreign_text import shown
+from claude_meter_tui.output import formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,9 +62,9 @@ def _mend_store(error: sqlite3.Error) -> None:
         sqlite3.Error: it is not damaged: the same error again.
         StoreError: a new one cannot be begun.
     """
-    from claude_meter_tui import paths
-    from claude_meter_tui.opening import is_broken
-    from claude_meter_tui.store import Store
+    from claude_meter_tui.store.database_file import is_broken
+    from claude_meter_tui.store.store import Store
+    from claude_meter_tui.system import paths
 
     if not is_broken(error):
         raise error
@@ -102,7 +103,7 @@ def _parser() -> _Parser:
     once.add_argument("--source", choices=_SOURCES, help="the way in (default: the one chosen, else oauth)")
 
     status = _add(commands, "status", _status, "the newest stored reading, for a status bar; no network")
-    status.add_argument("-f", "--format", choices=tuple(report.STYLES), default="plain", help="(default: plain)")
+    status.add_argument("-f", "--format", choices=tuple(formats.STYLES), default="plain", help="(default: plain)")
 
     local = _add(commands, "local", _local, "token sums from Claude Code's transcripts on this machine; no network")
     local.add_argument("--since", metavar="T", help="count from this time on (ISO-8601)")

@@ -19,17 +19,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from claude_meter_tui import settings
-from claude_meter_tui.clock import FixedClock
 from claude_meter_tui.commands.demo import seed_history, write_transcripts_once
-from claude_meter_tui.commands.seating import Seating
 from claude_meter_tui.dashboard.app import MeterApp
-from claude_meter_tui.dashboard.seats import Seat
 from claude_meter_tui.demo.server import DemoServer
-from claude_meter_tui.payload import read_usage
-from claude_meter_tui.sources import ways
-from claude_meter_tui.store import Store
-from claude_meter_tui.windows import Account, Reading
+from claude_meter_tui.domain.windows import Account, Reading
+from claude_meter_tui.polling.accounts import PolledAccount
+from claude_meter_tui.polling.known_accounts import KnownAccounts
+from claude_meter_tui.settings import settings
+from claude_meter_tui.sources import available
+from claude_meter_tui.sources.payload.usage import read_usage
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system.clock import FixedClock
 
 HERE = Path(__file__).parent
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -77,8 +77,8 @@ async def svg_of(picture: Picture, home: Path) -> str:
         env = {"HOME": str(home), "CLAUDE_METER_STATE_DIR": str(home / "state"), "CLAUDE_METER_API_URL": server.url}
         configured = settings.load(env)
         with Store.open(configured.store_file) as store:
-            seating = Seating(ways.chosen(configured, store), env, store, clock)
-            ((poller, open_local),) = seating.first(None)
+            known = KnownAccounts(available.chosen(configured, store), env, store, clock)
+            ((poller, open_local),) = known.first(None)
             if picture.logged_in:
                 seed_history(store, clock.now() - timedelta(minutes=14), shape="limits")
             await poller.beat()
@@ -88,7 +88,7 @@ async def svg_of(picture: Picture, home: Path) -> str:
             write_transcripts_once(folder, NOON)
             if picture.another:
                 store.save(work_account().document())
-            _, *others = seating.renewed([Seat(poller, open_local)])
+            _, *others = known.renewed([PolledAccount(poller, open_local)])
             app = MeterApp(poller, clock, theme=picture.theme, open_local=open_local, others=others)
             async with app.run_test(size=picture.size) as pilot:
                 await pilot.pause(0.5)

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 from panes import SCRIPT, TMUX, Pane
 
-from claude_meter_tui import settings
-from claude_meter_tui.clock import FixedClock
 from claude_meter_tui.demo.server import DemoServer
-from claude_meter_tui.poller import Poller
-from claude_meter_tui.settings import Settings, is_loopback
-from claude_meter_tui.sources import ways
+from claude_meter_tui.polling.poller import Poller
+from claude_meter_tui.settings import settings
+from claude_meter_tui.settings.settings import Settings, is_loopback
+from claude_meter_tui.sources import available
 from claude_meter_tui.sources.oauth import OAuthSource
-from claude_meter_tui.store import Store
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system.clock import FixedClock
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)  # a Thursday
 TOKEN = "sk-ant-oat01-dummy"
@@ -127,7 +127,7 @@ class Bench:
             lambda: source,
             self.clock,
             self.settings.cadence,
-            open_listeners=lambda: ways.listened_to(self.settings, os.environ),
+            open_listeners=lambda: available.listened_to(self.settings, os.environ),
             publish=self.published.append,
         )
         self.stores = [*getattr(self, "stores", []), store]

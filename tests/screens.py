@@ -10,10 +10,10 @@ from pathlib import Path
 from conftest import NOON, Bench, log_in
 from textual.pilot import Pilot
 
-from claude_meter_tui.clock import FixedClock
 from claude_meter_tui.commands.demo import seed_history
 from claude_meter_tui.dashboard.app import MeterApp
-from claude_meter_tui.state import Phase
+from claude_meter_tui.polling.state import Phase
+from claude_meter_tui.system.clock import FixedClock
 
 SIZES = ((24, 4), (40, 10), (80, 24), (120, 36), (200, 60))
 

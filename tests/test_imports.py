@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,64 +48,35 @@ def test_no_module_needs_what_windows_does_not_have() -> None:
     assert "textual" in imported_by(code)
 
 
-# The layers, lowest first; nothing imports upward.
-LAYERS = (
-    {
-        "",
-        "errors",
-        "secret",
-        "paths",
-        "documents",
-        "clock",
-        "schema",
-        "opening",
-        "standing",
-        "report",
-        "merging",
-        "values",
-        "foreign_text",
-        "uptime",
-        "crash",
-        "identity",
-        "recovery",
-        "stored_values",
-        "stored_readings",
-        "stored_accounts",
-    },
-    {"windows", "store"},
-    {"payload", "gate", "stored", "transcripts", "instances"},
-    {"settings", "config_file", "attribution"},
-    {"sources", "state"},
-    {"listening", "belonging"},
-    {"poller", "demo", "beside"},
-    {"dashboard"},
-    {"commands"},
-    {"cli", "__main__"},
-)
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
-def layer(module: str) -> int:
-    return next(number for number, names in enumerate(LAYERS) if module in names)
+@pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_a_module_begins_with_what_it_is_for(file: Path) -> None:
+    words = (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0]
+    assert len(words.split()) >= 4 and words.endswith((".", ":")), (
+        "its first line is no sentence that says what it is for"
+    )
+
+
+def test_a_folder_and_a_file_can_be_taken_in_at_a_glance() -> None:
+    lengths = {str(file.relative_to(PACKAGE)): len(file.read_text().splitlines()) for file in MODULES}
+    assert not {name: lines for name, lines in lengths.items() if lines > 350}
+    folders = {file.parent for file in MODULES}
+    sizes = {
+        str(folder): len([each for each in folder.iterdir() if not each.name.startswith("__")]) for folder in folders
+    }
+    assert not {name: entries for name, entries in sizes.items() if entries > 15}
 
 
 def test_nothing_imports_upward() -> None:
-    for file in PACKAGE.rglob("*.py"):
-        here = file.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
-        tree = ast.parse(file.read_text())
-        checked = {id(inner) for node in ast.walk(tree) if is_for_types_only(node) for inner in ast.walk(node)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("claude_meter_tui"):
-                inner = (node.module or "").split(".")[1:]
-                names = [inner[0]] if inner else [alias.name for alias in node.names if alias.name != "__version__"]
-                for name in names:
-                    assert id(node) in checked or layer(name) <= layer(here), f"{file.name} imports {name}"
-
-
-def is_for_types_only(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=PACKAGE.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_dashboard_knows_no_network_and_no_sql() -> None:
-    for file in (PACKAGE / "dashboard").glob("*.py"):
+    for file in (PACKAGE / "dashboard").rglob("*.py"):
         lines = [line for line in file.read_text().splitlines() if line.strip().startswith(("import", "from"))]
         assert not [line for line in lines if "httpx" in line or "sqlite3" in line or ".store " in line]

@@ -15,10 +15,10 @@ from conftest import Bench, log_in, run_script
 from panes import Pane
 from screens import settle, shown, text
 
-from claude_meter_tui import crash
 from claude_meter_tui.commands import once
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.sources.oauth import Bearer
+from claude_meter_tui.system import crash
 
 pytestmark = pytest.mark.xdist_group("terminal")
 
@@ -39,7 +39,7 @@ STEPS = (
     "claude_meter_tui.sources.http._read_bounded",
     "claude_meter_tui.sources.http._check_status",
     "claude_meter_tui.sources.oauth.read_usage",
-    "claude_meter_tui.store.Store.save",
+    "claude_meter_tui.store.store.Store.save",
 )
 _BREAK = """
 import importlib, sys
@@ -121,8 +121,8 @@ async def test_the_dashboard_goes_on_and_says_so(
 
 async def test_keys_timers_and_parts_of_the_screen_survive(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from claude_meter_tui.dashboard import app as app_module
-    from claude_meter_tui.dashboard import lines
     from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.dashboard.widgets import lines
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(TOKEN)
@@ -197,7 +197,7 @@ def test_an_exception_that_ends_the_app_is_one_line(open_pane: Callable[..., Pan
     log_in(scratch_home / "claude", accessToken=TOKEN)
     code = (
         f"import sys\ndef broken(*a, **k): secret = {TOKEN!r}; raise RuntimeError(secret)\n"
-        "from claude_meter_tui.dashboard import main_screen\nmain_screen.MainScreen.compose = broken\n"
+        "from claude_meter_tui.dashboard.screens import main as main_screen\nmain_screen.MainScreen.compose = broken\n"
         "from claude_meter_tui.__main__ import main\nsys.exit(main([]))\n"
     )
     (scratch_home / "broken.py").write_text(code)
@@ -215,7 +215,7 @@ def test_where_stderr_is_no_terminal_it_says_so(open_pane: Callable[..., Pane], 
 
 
 def test_the_header_is_added_as_the_request_is_sent() -> None:
-    from claude_meter_tui.secret import Secret
+    from claude_meter_tui.domain.secret import Secret
 
     auth = Bearer(Secret(TOKEN))
     request = httpx.Request("GET", "http://127.0.0.1")

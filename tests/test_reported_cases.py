@@ -15,8 +15,8 @@ from conftest import log_in, run_script
 from test_transcripts import row
 from trees import ccusage_daily
 
-from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo.server import DemoServer, Reply
+from claude_meter_tui.system.clock import SystemClock
 
 CASES = Path(__file__).parent / "cases"
 USAGE, PROFILE = "/api/oauth/usage", "/api/oauth/profile"
@@ -151,7 +151,7 @@ def test_a_renamed_project_counts_once_rows_without_an_id_included(linked: Path)
 
 
 def test_an_unreadable_folder_is_named(linked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from claude_meter_tui.transcripts import roots
+    from claude_meter_tui.turns.transcripts import roots
 
     scan = os.scandir
 

@@ -8,16 +8,17 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import settings, standing
-from claude_meter_tui.listening import keep
+from claude_meter_tui.output import words
+from claude_meter_tui.polling.listeners import keep
+from claude_meter_tui.settings import settings
 from claude_meter_tui.sources.bridge import PATH, Bridge
 from claude_meter_tui.sources.source import Heard
-from claude_meter_tui.store import Store
+from claude_meter_tui.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_meter_tui.windows import Reading
+    from claude_meter_tui.domain.windows import Reading
 
 
 def run(env: Mapping[str, str], *, port: int | None) -> int:
@@ -50,5 +51,5 @@ def _kept(store: Store, reading: Reading) -> str:
         return f"{who}: not stored ({error})"
     if kept is None:
         return f"{who}: not kept, since more accounts were heard of than anybody has"
-    figures = " · ".join(f"{window.label} {standing.percent(window.utilization)}" for window in reading.windows)
+    figures = " · ".join(f"{window.label} {words.percent(window.utilization)}" for window in reading.windows)
     return f"{who}: {figures}" if fresh else f"{who}: nothing new"

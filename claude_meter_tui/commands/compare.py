@@ -5,24 +5,27 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from claude_meter_tui import attribution, paths, report, standing
+from claude_meter_tui.analysis import attribution
+from claude_meter_tui.commands.given_time import given_time
 from claude_meter_tui.commands.local import with_ledger
-from claude_meter_tui.commands.tables import cell
-from claude_meter_tui.commands.times import given_time
-from claude_meter_tui.commands.whose import chosen_account, profile_of
-from claude_meter_tui.errors import NothingStoredError
-from claude_meter_tui.foreign_text import shown, to_json
-from claude_meter_tui.instances import Instance, instance_of
-from claude_meter_tui.state import Point
-from claude_meter_tui.store import Store
-from claude_meter_tui.uptime import system_uptime
-from claude_meter_tui.windows import Reading
+from claude_meter_tui.domain import urgency
+from claude_meter_tui.domain.bounds import iso_utc
+from claude_meter_tui.domain.errors import NothingStoredError
+from claude_meter_tui.domain.foreign_text import shown, to_json
+from claude_meter_tui.domain.instances import Instance, Point, instance_of
+from claude_meter_tui.domain.windows import Reading
+from claude_meter_tui.output import formats, words
+from claude_meter_tui.output.tables import cell
+from claude_meter_tui.polling.chosen_account import chosen_account, profile_of
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import paths
+from claude_meter_tui.system.uptime import system_uptime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_meter_tui.attribution import Share
-    from claude_meter_tui.windows import Window
+    from claude_meter_tui.analysis.attribution import Share
+    from claude_meter_tui.domain.windows import Window
 
 
 def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str | None = None) -> int:
@@ -43,7 +46,7 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str |
     }
     if as_json:
         windows = [_as_dict(window, shares[window.key], known) for window in known.reading.windows]
-        print(to_json({"schema": report.SCHEMA, "at": standing.iso_utc(known.now), "windows": windows}, indent=2))
+        print(to_json({"schema": formats.SCHEMA, "at": iso_utc(known.now), "windows": windows}, indent=2))
     else:
         _print_table(known, shares)
     return 0
@@ -108,10 +111,10 @@ def _as_dict(window: Window, share: Share, known: _Known) -> dict[str, object]:
         "label": window.label,
         "server": {
             "utilization": window.utilization,
-            "observed_at": standing.iso_utc(window.observed_at or known.reading.observed_at),
+            "observed_at": iso_utc(window.observed_at or known.reading.observed_at),
         },
         "local": {
-            "since": standing.iso_utc(share.since) if share.since else None,
+            "since": iso_utc(share.since) if share.since else None,
             "counts": share.counts,
             **share.tokens.as_dict(),
             "assumed_cap": share.assumed_cap,
@@ -138,20 +141,20 @@ def _print_table(known: _Known, shares: dict[str, Share]) -> None:
     reading, now = known.reading, known.now
     for window in reading.windows:
         share = shares[window.key]
-        over = standing.is_over(window.resets_at, now)
+        over = urgency.is_over(window.resets_at, now)
         table.add_row(
             cell(window.label),
-            "reset" if over else standing.percent(window.utilization),
+            "reset" if over else words.percent(window.utilization),
             *_local_cells(share),
-            standing.clock_time(share.since, now) + (" *" if share.early else "") if share.since else "idle",
+            words.clock_time(share.since, now) + (" *" if share.early else "") if share.since else "idle",
         )
     Console().print(table)
-    age = standing.age((now - known.skew - reading.observed_at).total_seconds())
+    age = words.age((now - known.skew - reading.observed_at).total_seconds())
     early = [window.label for window in reading.windows if shares[window.key].early]
     if early:
         print(f"\nBegan anew early, before the reset that was announced: {', '.join(map(shown, early))}.")
     if not reading.windows:
-        print(report.NO_LIMITS_SENTENCE)
+        print(formats.NO_LIMITS_SENTENCE)
     print(f"\nServer: read {age}. Local: this machine's Claude Code only; its cap is assumed, the largest earlier sum.")
 
 
@@ -160,10 +163,10 @@ def _local_cells(share: Share) -> tuple[str, str, str, str]:
         return ("not seen", "", "", "")
     percent = share.percent_of_assumed_cap
     return (
-        standing.amount(share.tokens.total_tokens),
+        words.amount(share.tokens.total_tokens),
         "–"
         if percent is None or share.assumed_cap is None
-        else f"{percent:.0f} % of {standing.amount(share.assumed_cap)}",
+        else f"{percent:.0f} % of {words.amount(share.assumed_cap)}",
         "–" if share.gap_points is None else f"{share.gap_points:+.0f}",
         str(share.tokens.turns),
     )

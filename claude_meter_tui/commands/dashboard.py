@@ -11,18 +11,19 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import crash, settings
-from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.commands.seating import Seating
-from claude_meter_tui.errors import BadUsageError, MeterError
-from claude_meter_tui.foreign_text import shown
-from claude_meter_tui.sources import ways
-from claude_meter_tui.store import Store
+from claude_meter_tui.domain.errors import BadUsageError, MeterError
+from claude_meter_tui.domain.foreign_text import shown
+from claude_meter_tui.polling.known_accounts import KnownAccounts
+from claude_meter_tui.settings import settings
+from claude_meter_tui.sources import available
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import crash
+from claude_meter_tui.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_meter_tui.settings import Settings
+    from claude_meter_tui.settings.settings import Settings
 
 
 def run_plainly() -> int:
@@ -91,7 +92,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
     from claude_meter_tui.dashboard.app import MeterApp
 
     store = stack.enter_context(Store.open(configured.store_file))
-    configured = ways.chosen(configured, store)
+    configured = available.chosen(configured, store)
     clock = SystemClock()
     if configured.demo:
         from claude_meter_tui.commands.demo import seed_history
@@ -102,8 +103,8 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         with suppress(sqlite3.Error):  # a preference is not worth a message
             store.put_note(name, value)
 
-    seating = Seating(configured, env, store, clock)
-    first, *others = seating.first(account)
+    known = KnownAccounts(configured, env, store, clock)
+    first, *others = known.first(account)
     noted_left = store.note("show_left") == "1"
     app = MeterApp(
         first.poller,
@@ -113,7 +114,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         ascii_only=configured.ascii,
         open_local=first.open_local,
         others=others,
-        renewed=seating.renewed,
+        renewed=known.renewed,
         all_accounts=store.note("all_accounts") == "1",
         compare=store.note("compare") == "1",
         remember=remember,
@@ -123,7 +124,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
     if app.last_words:
         raise _EndedError(app.last_words)
     if wish == "browser":
-        remember(ways.CHOSEN_NOTE, wish)
+        remember(available.CHOSEN_NOTE, wish)
     return wish
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from claude_meter_tui.demo import account
 from claude_meter_tui.demo.server import SCENARIOS, DemoServer
 from claude_meter_tui.demo.transcripts import write_tree
-from claude_meter_tui.errors import BadUsageError
-from claude_meter_tui.payload import read_usage
-from claude_meter_tui.windows import Account
+from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.domain.windows import Account
+from claude_meter_tui.sources.payload.usage import read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from claude_meter_tui.documents import ReadingDocument
-    from claude_meter_tui.store import Store
+    from claude_meter_tui.domain.plain_reading import ReadingDocument
+    from claude_meter_tui.store.store import Store
 
 _DEMO_DAYS = 24
 _HISTORY_STEP = timedelta(minutes=15)

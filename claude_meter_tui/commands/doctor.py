@@ -6,22 +6,25 @@ import asyncio
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import __version__, paths, report, settings
-from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
-from claude_meter_tui.foreign_text import shown as shown_text
-from claude_meter_tui.foreign_text import to_json
-from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources import ways
+from claude_meter_tui import __version__
+from claude_meter_tui.domain.errors import AskedTooSoonError, CredentialError, MeterError, StoreError
+from claude_meter_tui.domain.foreign_text import shown as shown_text
+from claude_meter_tui.domain.foreign_text import to_json
+from claude_meter_tui.output import formats
+from claude_meter_tui.output.words import age, outcome, source_words, too_soon
+from claude_meter_tui.polling.poller import Poller
+from claude_meter_tui.settings import settings
+from claude_meter_tui.sources import available
 from claude_meter_tui.sources.oauth import OAuthSource
-from claude_meter_tui.standing import age, source_words
-from claude_meter_tui.store import Store
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import paths
+from claude_meter_tui.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from claude_meter_tui.settings import Settings
+    from claude_meter_tui.settings.settings import Settings
     from claude_meter_tui.sources.source import Looked, Source
 
 
@@ -31,7 +34,7 @@ _HARMLESS = ("not set", "not there", "holds no usage", "no claude.ai session", "
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `state`: `ok`, `note` (nothing to do) or `problem`."""
+    """One line of the formats. `state`: `ok`, `note` (nothing to do) or `problem`."""
 
     subject: str
     state: str
@@ -44,7 +47,7 @@ def run(env: Mapping[str, str], *, as_json: bool) -> int:
     findings, code = _examine(env)
     if as_json:
         shown = {
-            "schema": report.SCHEMA,
+            "schema": formats.SCHEMA,
             "version": __version__,
             "findings": [asdict(found) for found in findings],
         }
@@ -69,8 +72,8 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
         return [*found, Finding("store", "problem", error.sentence, error.hint)], error.exit_code
     with store:
         store.mend()
-        configured = ways.chosen(configured, store)
-        source = ways.asked(configured, env, store)()
+        configured = available.chosen(configured, store)
+        source = available.asked(configured, env, store)()
         findings = _found(source, configured, env)
         poller = Poller(store, lambda: source, SystemClock(), configured.cadence)
         where = paths.tilde(store.path, env)
@@ -89,20 +92,20 @@ def _found(source: Source, configured: Settings, env: Mapping[str, str]) -> list
     asks = f"asks {configured.web_url} with a browser's session" if browser else f"asks {configured.api_url}"
     now = SystemClock().now()
     places = [*source.looked()]
-    places += [place for listener in ways.listened_to(configured, env) for place in listener.looked(now)]
-    return [Finding("configuration", "ok", asks), *map(_place, places)]
+    places += [place for listener in available.listened_to(configured, env) for place in listener.looked(now)]
+    return [Finding("configuration", "ok", asks), *(_place(place, now) for place in places)]
 
 
-def _place(place: Looked) -> Finding:
+def _place(place: Looked, now: datetime) -> Finding:
     state = "ok" if place.found else "note" if place.do or place.outcome in _HARMLESS else "problem"
-    return Finding(place.place, state, place.outcome, f"Run `{place.do}`." if place.do else "")
+    return Finding(place.place, state, outcome(place, now), f"Run `{place.do}`." if place.do else "")
 
 
 def _ask(poller: Poller) -> tuple[Finding, int]:
     try:
         reading = asyncio.run(poller.ask(by_key=True))
     except AskedTooSoonError as error:
-        return Finding("usage endpoint", "note", error.one_line()), 0
+        return Finding("usage endpoint", "note", f"{too_soon(error, SystemClock().now())} {error.hint}"), 0
     except MeterError as error:
         subjects = {CredentialError: "login", StoreError: "store"}
         subject = next((name for kind, name in subjects.items() if isinstance(error, kind)), "usage endpoint")

@@ -10,21 +10,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from claude_meter_tui import report, settings, standing
-from claude_meter_tui.commands.tables import cell
-from claude_meter_tui.commands.times import given_time
-from claude_meter_tui.commands.whose import chosen_account
-from claude_meter_tui.errors import BadUsageError, NothingStoredError
-from claude_meter_tui.foreign_text import clean_text, to_json
-from claude_meter_tui.payload import name_of
-from claude_meter_tui.store import Store
-from claude_meter_tui.stored_values import parse_iso
-from claude_meter_tui.values import MOST_PERCENT, bounded_time
+from claude_meter_tui.commands.given_time import given_time
+from claude_meter_tui.domain.bounds import MOST_PERCENT, bounded_time
+from claude_meter_tui.domain.catalogue import name_of
+from claude_meter_tui.domain.errors import BadUsageError, NothingStoredError
+from claude_meter_tui.domain.foreign_text import clean_text, to_json
+from claude_meter_tui.output import formats, words
+from claude_meter_tui.output.tables import cell
+from claude_meter_tui.polling.chosen_account import chosen_account
+from claude_meter_tui.settings import settings
+from claude_meter_tui.store.columns import parse_iso
+from claude_meter_tui.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from claude_meter_tui.documents import AccountDocument, HistoryRow, ReadingDocument
+    from claude_meter_tui.domain.plain_reading import AccountDocument, HistoryRow, ReadingDocument
 
 COLUMNS = ("observed_at", "source", "account", "window", "utilization", "resets_at")
 _UUID_LENGTH = 36
@@ -50,7 +51,7 @@ def show(
             writer.writeheader()
             writer.writerows({**row, "resets_at": row["resets_at"] or ""} for row in rows)
         elif style == "json":
-            print(to_json({"schema": report.SCHEMA, "readings": list(rows)}))
+            print(to_json({"schema": formats.SCHEMA, "readings": list(rows)}))
         else:
             _print_table(list(rows))
     return 0
@@ -97,7 +98,7 @@ def _print_table(rows: list[HistoryRow]) -> None:
         table.add_row(
             _minute(row["observed_at"]),
             cell(row["window"]),
-            standing.percent(row["utilization"]),
+            words.percent(row["utilization"]),
             _minute(resets) if resets else "–",
             cell(row["source"]),
             *([cell(row["account"])] if several else []),

@@ -8,14 +8,14 @@ import sys
 from contextlib import closing
 from datetime import UTC
 
-from claude_meter_tui import paths
-from claude_meter_tui.errors import BadUsageError, StoreError
-from claude_meter_tui.opening import is_broken
-from claude_meter_tui.schema import migrate
-from claude_meter_tui.store import Store
-from claude_meter_tui.transcripts.index import Index, Refreshed
-from claude_meter_tui.transcripts.ledger import Ledger
-from claude_meter_tui.transcripts.roots import transcripts
+from claude_meter_tui.domain.errors import BadUsageError, StoreError
+from claude_meter_tui.store.database_file import is_broken
+from claude_meter_tui.store.migrations import migrate
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import paths
+from claude_meter_tui.turns.transcripts.index import Index, Refreshed
+from claude_meter_tui.turns.transcripts.ledger import Ledger
+from claude_meter_tui.turns.transcripts.roots import transcripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
     from typing import TypeVar
 
-    from claude_meter_tui.transcripts.sums import TokenSum
+    from claude_meter_tui.turns.sums import TokenSum
 
     Result = TypeVar("Result")
 
@@ -101,13 +101,14 @@ def with_ledger(env: Mapping[str, str], use: Callable[[Ledger], Result]) -> tupl
 def _print_json(
     whole: TokenSum, parts: list[tuple[str, TokenSum]], files: int, start: datetime | None, end: datetime | None
 ) -> None:
-    from claude_meter_tui import report, standing
-    from claude_meter_tui.foreign_text import to_json
+    from claude_meter_tui.domain.bounds import iso_utc
+    from claude_meter_tui.domain.foreign_text import to_json
+    from claude_meter_tui.output import formats
 
     shown = {
-        "schema": report.SCHEMA,
-        "since": standing.iso_utc(start) if start else None,
-        "until": standing.iso_utc(end) if end else None,
+        "schema": formats.SCHEMA,
+        "since": iso_utc(start) if start else None,
+        "until": iso_utc(end) if end else None,
         "files": files,
         **whole.as_dict(),
         "by": [{"key": key, **part.as_dict()} for key, part in parts],
@@ -126,8 +127,8 @@ def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, fi
     from rich.console import Console
     from rich.table import Table
 
-    from claude_meter_tui import standing
-    from claude_meter_tui.commands.tables import cell
+    from claude_meter_tui.output import words
+    from claude_meter_tui.output.tables import cell
 
     if not files:
         print("No transcripts of Claude Code here.")
@@ -150,9 +151,9 @@ def _print_table(whole: TokenSum, parts: list[tuple[str, TokenSum]], by: str, fi
     )
     figures = ("turns", "input", "output", "cache w", "cache r", "total")
     for name, total in zip(figures, whole.as_dict().values(), strict=True):
-        table.add_column(name, footer=standing.amount(total), justify="right", no_wrap=True, min_width=7)
+        table.add_column(name, footer=words.amount(total), justify="right", no_wrap=True, min_width=7)
     for key, part in parts or [("total", whole)]:
-        table.add_row(cell(key or "–"), *(standing.amount(value) for value in part.as_dict().values()))
+        table.add_row(cell(key or "–"), *(words.amount(value) for value in part.as_dict().values()))
     console.print(table)
 
 
@@ -170,7 +171,7 @@ def _zone(name: str) -> tzinfo:
 def _given(flag: str, text: str | None, zone: tzinfo) -> datetime | None:
     if text is None:
         return None
-    from claude_meter_tui.commands.times import given_time
+    from claude_meter_tui.commands.given_time import given_time
 
     return given_time(flag, text, zone)
 

@@ -9,21 +9,22 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import report, settings
-from claude_meter_tui.clock import SystemClock
-from claude_meter_tui.errors import AskedTooSoonError, MeterError, StoreError
-from claude_meter_tui.foreign_text import shown, to_json
-from claude_meter_tui.poller import Poller
-from claude_meter_tui.sources import ways
-from claude_meter_tui.standing import clock_time
-from claude_meter_tui.store import Store
-from claude_meter_tui.uptime import age_of_this_process
+from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError, StoreError
+from claude_meter_tui.domain.foreign_text import shown, to_json
+from claude_meter_tui.output import formats
+from claude_meter_tui.output.words import clock_time, too_soon
+from claude_meter_tui.polling.poller import Poller
+from claude_meter_tui.settings import settings
+from claude_meter_tui.sources import available
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system.clock import SystemClock
+from claude_meter_tui.system.uptime import age_of_this_process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from claude_meter_tui.clock import Clock
+    from claude_meter_tui.system.clock import Clock
 
 # Another process may be asking while this one starts: its answer is waited for this long, and as good as one's own.
 _WAIT_SECONDS = 6.0
@@ -42,29 +43,31 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
     with Store.open(configured.store_file) as store:
         if store.mend():
             print(f"claude-meter-tui: {store.notice()}", file=sys.stderr)
-        configured = ways.chosen(configured, store)
+        configured = available.chosen(configured, store)
         poller = Poller(
             store,
-            ways.asked(configured, env, store),
+            available.asked(configured, env, store),
             clock,
             configured.cadence,
-            open_listeners=partial(ways.listened_to, configured, env, bridge=False),
+            open_listeners=partial(available.listened_to, configured, env, bridge=False),
         )
         failure = asyncio.run(_ask(poller, clock))
         reading = poller.state.reading
     if failure is not None:
         failure.hint = failure.hint or _when_again(poller, clock)
+        if isinstance(failure, AskedTooSoonError):
+            failure.sentence = too_soon(failure, clock.now())
         if reading is None:
             raise failure
         print(f"claude-meter-tui: {shown(failure.one_line())}", file=sys.stderr)
     if reading is None:  # pragma: no cover - an ask without a failure shows its reading
         raise StoreError("No reading came.")
     document = reading.document()
-    at = report.At(clock.now(), poller.state.skew)
+    at = formats.At(clock.now(), poller.state.skew)
     if as_json:
-        print(to_json(report.as_dict(document, at, stale=True if failure else None), indent=2))
+        print(to_json(formats.as_dict(document, at, stale=True if failure else None), indent=2))
     else:
-        print(report.table(document, at, stale=failure is not None))
+        print(formats.table(document, at, stale=failure is not None))
     return 0
 
 

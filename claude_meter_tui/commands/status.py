@@ -7,10 +7,11 @@ import sqlite3
 import sys
 from datetime import UTC, datetime
 
-from claude_meter_tui import paths, report
-from claude_meter_tui.errors import MeterError, NothingStoredError, StoreError
-from claude_meter_tui.store import Store
-from claude_meter_tui.uptime import system_uptime
+from claude_meter_tui.domain.errors import MeterError, NothingStoredError, StoreError
+from claude_meter_tui.output import formats
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import paths
+from claude_meter_tui.system.uptime import system_uptime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ def plainly_asked(arguments: Sequence[str]) -> str | None:
     match arguments:
         case []:
             return "plain"
-        case ["--format", style] | ["-f", style] if style in report.STYLES:
+        case ["--format", style] | ["-f", style] if style in formats.STYLES:
             return style
-        case [flag] if flag.startswith("--format=") and flag[9:] in report.STYLES:
+        case [flag] if flag.startswith("--format=") and flag[9:] in formats.STYLES:
             return flag[9:]
     return None
 
@@ -43,7 +44,7 @@ def run(style: str, account: str | None = None) -> int:
 
 
 def _chosen(store: Store, account: str) -> int | None:
-    from claude_meter_tui.commands.whose import chosen_account
+    from claude_meter_tui.polling.chosen_account import chosen_account
 
     return chosen_account(store, account)
 
@@ -68,4 +69,4 @@ def text(style: str, now: datetime, account: str | None = None) -> str:
         raise StoreError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None
     if reading is None:
         raise NothingStoredError
-    return report.render(style, reading, report.At(now, skew))
+    return formats.render(style, reading, formats.At(now, skew))

@@ -12,19 +12,22 @@ import sqlite3
 import sys
 from datetime import UTC, datetime
 
-from claude_meter_tui import identity, paths, report, standing
-from claude_meter_tui.errors import StoreError
-from claude_meter_tui.foreign_text import cells
-from claude_meter_tui.sources import claude_config, statusline
-from claude_meter_tui.store import Store
-from claude_meter_tui.uptime import system_uptime
+from claude_meter_tui.domain import identity, urgency
+from claude_meter_tui.domain.errors import StoreError
+from claude_meter_tui.domain.foreign_text import cells
+from claude_meter_tui.output import formats
+from claude_meter_tui.sources import statusline
+from claude_meter_tui.sources.claude_code import config as claude_config
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import paths
+from claude_meter_tui.system.uptime import system_uptime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from claude_meter_tui.documents import AccountDocument, ReadingDocument, WindowDocument
+    from claude_meter_tui.domain.plain_reading import AccountDocument, ReadingDocument, WindowDocument
 
 _PATIENCE = 0.25
 _LARGEST_INPUT = 4 << 20
@@ -138,7 +141,7 @@ def _input_by_thread() -> bytes:
 # --- keeping -------------------------------------------------------------------------------------------------------
 
 
-def _keep(env: Mapping[str, str], given: dict[str, Any], now: datetime) -> tuple[ReadingDocument | None, report.At]:
+def _keep(env: Mapping[str, str], given: dict[str, Any], now: datetime) -> tuple[ReadingDocument | None, formats.At]:
     """Store what is new; gives what is known (without a usable store, what Claude Code just said) and the moment."""
     try:
         with Store.open(paths.store_file(paths.state_dir(env)), patience=_PATIENCE) as store:
@@ -150,9 +153,9 @@ def _keep(env: Mapping[str, str], given: dict[str, Any], now: datetime) -> tuple
             if fresh is not None:
                 store.save(fresh, account_id)
                 known = store.newest(account_id=account_id, now=now)
-            return known or said, report.At(now, skew)
+            return known or said, formats.At(now, skew)
     except (StoreError, sqlite3.Error, OSError, ValueError, KeyError):
-        return statusline.reading_of(given, now, _UNKNOWN), report.At(now)
+        return statusline.reading_of(given, now, _UNKNOWN), formats.At(now)
 
 
 def _is_news(store: Store, given: dict[str, Any]) -> bool:
@@ -200,7 +203,7 @@ def _whose(store: Store, env: Mapping[str, str]) -> int:
 
 def _of_token(store: Store, token: str) -> int:
     """Whose it was said to be; a token nobody was asked about is an account of its own."""
-    from claude_meter_tui.secret import fingerprint
+    from claude_meter_tui.domain.secret import fingerprint
 
     mark = fingerprint(token)
     known = store.account_of(mark)
@@ -221,7 +224,7 @@ def _token_in(file: str) -> str:
 # --- the line ------------------------------------------------------------------------------------------------------
 
 
-def line(known: ReadingDocument | None, at: report.At, *, width: int, color: bool, keys: Sequence[str] = ()) -> str:
+def line(known: ReadingDocument | None, at: formats.At, *, width: int, color: bool, keys: Sequence[str] = ()) -> str:
     """`5h 42% 2h57m · 7d 63% 3d20h · …`, the least pressing left out where it is too long.
 
     Args:
@@ -235,23 +238,23 @@ def line(known: ReadingDocument | None, at: report.At, *, width: int, color: boo
     if keys:
         by_key = {window["key"]: window for window in windows}
         windows = [by_key[key] for key in keys if key in by_key]
-    pressing = sorted(windows, key=lambda window: report.pressing(window, at), reverse=True)
-    parts = {window["key"]: (report.brief(window, at), _level(window, at)) for window in windows}
-    if known is not None and (report.money_stops(known) or (not windows and report.money_of(known)[0])):
-        parts = {report.EXTRA_KEY: report.money_of(known), **parts}
+    pressing = sorted(windows, key=lambda window: formats.pressing(window, at), reverse=True)
+    parts = {window["key"]: (formats.brief(window, at), _level(window, at)) for window in windows}
+    if known is not None and (formats.money_stops(known) or (not windows and formats.money_of(known)[0])):
+        parts = {formats.EXTRA_KEY: formats.money_of(known), **parts}
     if not parts:
-        return ("limits: not known yet" if known is None or keys else report.NO_LIMITS)[:width]
+        return ("limits: not known yet" if known is None or keys else formats.NO_LIMITS)[:width]
     while len(parts) > 1 and pressing and sum(cells(text) + 3 for text, _ in parts.values()) - 3 > width:
         parts.pop(pressing.pop()["key"])
     return " · ".join(_colored(text[: max(width, _NARROWEST)], level, color=color) for text, level in parts.values())
 
 
-def _level(window: WindowDocument, at: report.At) -> str | None:
+def _level(window: WindowDocument, at: formats.At) -> str | None:
     """How grave it is; None for a window that has ended."""
     reset = window["resets_at"]
-    if standing.is_over(None if reset is None else datetime.fromisoformat(reset), at.true):
+    if urgency.is_over(None if reset is None else datetime.fromisoformat(reset), at.true):
         return None
-    return standing.level(window["utilization"], window["severity"])
+    return urgency.level(window["utilization"], window["severity"])
 
 
 def _colored(text: str, level: str | None, *, color: bool) -> str:

@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import paths
-from claude_meter_tui.errors import BadUsageError
-from claude_meter_tui.sources.claude_settings import installed, uninstalled
+from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.sources.claude_code.settings_file import installed, uninstalled
+from claude_meter_tui.system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from claude_meter_tui import standing
+from claude_meter_tui.domain import urgency
+from claude_meter_tui.output import words
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from claude_meter_tui.beside import Beside
-    from claude_meter_tui.state import MeterState, Phase, Point
-    from claude_meter_tui.windows import ExtraUsage, Window
+    from claude_meter_tui.analysis.local_side import Beside
+    from claude_meter_tui.domain.instances import Point
+    from claude_meter_tui.domain.windows import ExtraUsage, Window
+    from claude_meter_tui.polling.state import MeterState, Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class View:
     def nearest(self) -> Window | None:
         """The window nearest to full that has not ended, whatever money does; None while nothing is used."""
         now = self.true_now
-        stopping = [window for window in self.windows if standing.stops(window.utilization, window.resets_at, now)]
+        stopping = [window for window in self.windows if urgency.stops(window.utilization, window.resets_at, now)]
         return max(stopping, key=self._rank, default=None)
 
     @property
@@ -95,22 +97,22 @@ class View:
             return reading.observed_at, reading.source
         return chosen.observed_at, chosen.source
 
-    def _rank(self, window: Window) -> standing.Rank:
-        return standing.rank(window.utilization, window.resets_at, window.is_active, self.true_now)
+    def _rank(self, window: Window) -> urgency.Rank:
+        return urgency.rank(window.utilization, window.resets_at, window.is_active, self.true_now)
 
     def changes_in(self) -> float:
         """Seconds until any text on the screen reads differently, if nothing happens but time."""
         now = self.true_now
         waits = [
-            standing.countdown_changes_in((window.resets_at - now).total_seconds())
+            words.countdown_changes_in((window.resets_at - now).total_seconds())
             for window in self.windows
             if window.resets_at is not None
         ]
         if self.observed is not None:
-            waits.append(standing.age_changes_in((self.now - self.observed[0]).total_seconds()))
+            waits.append(words.age_changes_in((self.now - self.observed[0]).total_seconds()))
         if len(self.accounts) > 1:
             others = (state.reading for state in self.accounts if state.reading is not None)
-            waits += [standing.age_changes_in((self.now - reading.observed_at).total_seconds()) for reading in others]
+            waits += [words.age_changes_in((self.now - reading.observed_at).total_seconds()) for reading in others]
         return min(waits, default=60.0)
 
 

@@ -12,13 +12,13 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from claude_meter_tui.clock import SystemClock
 from claude_meter_tui.demo import account
+from claude_meter_tui.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from claude_meter_tui.clock import Clock
+    from claude_meter_tui.system.clock import Clock
 
 _HANG_SECONDS = 60.0
 

@@ -16,20 +16,22 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from claude_meter_tui.errors import BadUsageError, NotUsageError
-from claude_meter_tui.foreign_text import clean_text
-from claude_meter_tui.identity import MOST_HEARD_OF
-from claude_meter_tui.payload import read_usage, time_of, with_overage
-from claude_meter_tui.settings import BRIDGE_PORT
+from claude_meter_tui.domain.errors import BadUsageError, NotUsageError
+from claude_meter_tui.domain.foreign_text import clean_text
+from claude_meter_tui.domain.identity import MOST_HEARD_OF
+from claude_meter_tui.domain.windows import Account
+from claude_meter_tui.settings.settings import BRIDGE_PORT
+from claude_meter_tui.sources.payload.fields import time_of
+from claude_meter_tui.sources.payload.money import with_overage
+from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.sources.source import Heard, Looked
-from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
     from datetime import datetime
 
-    from claude_meter_tui.windows import Reading
+    from claude_meter_tui.domain.windows import Reading
 
 NAME = "bridge"
 PATH = "/snapshots"

@@ -11,8 +11,6 @@ import asyncio
 import json
 import os
 import re
-import socket
-import ssl
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,26 +19,21 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from claude_meter_tui.errors import (
+from claude_meter_tui.domain.bounds import LONGEST_WAIT, bounded_time
+from claude_meter_tui.domain.errors import (
     ChallengeError,
     MeterError,
-    NameNotFoundError,
-    NotHttpError,
     NotJsonError,
     PointlessError,
     RateLimitedError,
     ServerError,
-    SettingError,
-    TimedOutError,
-    TlsError,
-    UnreachableError,
 )
-from claude_meter_tui.foreign_text import clean_text
-from claude_meter_tui.gate import LONGEST_WAIT
-from claude_meter_tui.settings import is_loopback
-from claude_meter_tui.values import bounded_time
+from claude_meter_tui.domain.foreign_text import clean_text
+from claude_meter_tui.settings.settings import is_loopback
+from claude_meter_tui.sources.http_failures import certificates_unusable, no_answer, proxy_unusable, timed_out
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
 _TIMEOUTS = httpx.Timeout(10.0, connect=10.0)
@@ -53,8 +46,6 @@ _SECONDS = re.compile(r"[0-9]{1,400}(?:\.[0-9]+)?", re.ASCII)
 _SKEW_BELIEVED_FROM = timedelta(seconds=5)
 # A clock set to another zone is up to 14 h off. A day and more is a Date nobody should believe.
 _SKEW_BELIEVED_TO = timedelta(hours=23)
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy")
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _LONGEST_WORDS = 160
 
 
@@ -102,11 +93,11 @@ async def get(
         ):
             await _read_bounded(response)
     except TimeoutError:
-        raise _timed_out(host) from None
+        raise timed_out(host) from None
     except httpx.HTTPError as error:
-        raise _no_answer(error, host, env) from None
+        raise no_answer(error, host, env) from None
     except httpx.InvalidURL:
-        raise _proxy_unusable(env) from None
+        raise proxy_unusable(env) from None
     _check_status(response, refused, now)
     return response
 
@@ -124,7 +115,7 @@ async def _client(
         try:
             verify = await asyncio.to_thread(_tls)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-            raise _certificates_unusable(error, env) from None
+            raise certificates_unusable(error, env) from None
     try:
         return httpx.AsyncClient(
             transport=transport,
@@ -135,55 +126,11 @@ async def _client(
             follow_redirects=False,
         )
     except (ValueError, ImportError, httpx.InvalidURL):
-        raise _proxy_unusable(env) from None
+        raise proxy_unusable(env) from None
 
 
 def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
-
-
-def _proxy_unusable(env: Mapping[str, str]) -> SettingError:
-    """Which of the proxy variables it is, without what may stand in it besides its scheme: a user and a password."""
-    schemes = ("http", "https", "socks5", "socks5h")
-    for name in _PROXIES:
-        value = env.get(name, "").strip()
-        scheme, found, _ = value.partition("://")
-        if value and found and scheme.lower() not in schemes:
-            return SettingError(
-                f"The proxy address in {name} cannot be used: {clean_text(scheme, 16) or ''}:// is no proxy known.",
-                f"Write it as http:// or socks5://, or unset {name}.",
-            )
-    for name in _PROXIES:
-        value = env.get(name, "").strip()
-        try:
-            usable = not value or bool(httpx.Proxy(value if "://" in value else f"http://{value}").url.host)
-        except (ValueError, httpx.InvalidURL):
-            usable = False
-        if not usable:
-            return SettingError(
-                f"The proxy address in {name} cannot be used: it is no address.",
-                f"Write it like http://127.0.0.1:8080, or unset {name}.",
-            )
-    for name in ("NO_PROXY", "no_proxy"):
-        if env.get(name):
-            return SettingError(
-                f"The list of hosts in {name} cannot be used.", f"Write it like localhost,127.0.0.1, or unset {name}."
-            )
-    return SettingError("A proxy setting cannot be used.", "Look at HTTPS_PROXY, ALL_PROXY and NO_PROXY.")
-
-
-def _certificates_unusable(error: Exception, env: Mapping[str, str]) -> SettingError:
-    for name in _CERTIFICATES:
-        value = env.get(name)
-        if value:
-            there = os.path.exists(value)  # noqa: PTH110
-            kind = "file" if name == "SSL_CERT_FILE" else "folder"
-            why = f"a {kind} without usable certificates" if there else f"a {kind} that is not there"
-            return SettingError(f"{name} names {why}.", f"Set it right, or unset {name}.")
-    return SettingError(
-        f"No certificates to check the server by could be loaded ({type(error).__name__}).",
-        "Is the installation whole? Install claude-meter-tui again.",
-    )
 
 
 # --- the body ------------------------------------------------------------------------------------------------------
@@ -355,54 +302,3 @@ def _http_date(value: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return bounded_time(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
-
-
-# --- no answer -----------------------------------------------------------------------------------------------------
-
-
-def _timed_out(host: str) -> MeterError:
-    return TimedOutError(f"{host} did not answer in time.")
-
-
-def _no_answer(error: httpx.HTTPError, host: str, env: Mapping[str, str]) -> MeterError:
-    """The typed error for an exception of httpx; its own text stays out, it may quote a request."""
-    if isinstance(error, httpx.TimeoutException):
-        return _timed_out(host)
-    proxy = next((name for name in _PROXIES if env.get(name)), None) if not is_loopback(host) else None
-    if isinstance(error, httpx.ProxyError):
-        return UnreachableError("The proxy did not let the request through.", f"Check {proxy or 'HTTPS_PROXY'}.")
-    if isinstance(error, httpx.UnsupportedProtocol):
-        return _proxy_unusable(env)
-    causes = _chain(error)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return TlsError(
-            f"The secure connection to {host} failed (TLS).",
-            "A proxy may replace certificates: set SSL_CERT_FILE to its root.",
-        )
-    if proxy is not None and isinstance(error, httpx.ConnectError):
-        return UnreachableError(f"The proxy named in {proxy} could not be reached.", f"Check {proxy}, or unset it.")
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return NameNotFoundError(f"The name {host} was not found (DNS).", "Is this machine online?")
-    if isinstance(error, httpx.RemoteProtocolError) and re.search("disconnected|closed connection", str(error)):
-        return UnreachableError(f"{host} closed the connection without a full answer.", "It is tried again.")
-    if isinstance(error, httpx.ProtocolError | httpx.DecodingError):
-        return NotHttpError(
-            f"{host} answered something that is no web answer.", "A proxy or another program may stand there."
-        )
-    if isinstance(error, httpx.ReadError | httpx.WriteError | httpx.CloseError):
-        return UnreachableError(f"The connection to {host} broke off in the middle.", "It is tried again.")
-    return UnreachableError(f"{host} could not be reached.", "Is this machine online?")
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    seen: list[BaseException] = []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        found = waiting.pop()
-        if found is None or found in seen:
-            continue
-        seen.append(found)
-        waiting += [found.__cause__, found.__context__]
-        if isinstance(found, BaseExceptionGroup):
-            waiting += list(found.exceptions)
-    return seen

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING
 import httpx
 
 from claude_meter_tui import __version__
-from claude_meter_tui.errors import NotLoggedInError, NoWindowsError
-from claude_meter_tui.foreign_text import clean_text
-from claude_meter_tui.payload import read_usage
-from claude_meter_tui.sources import api_key, http, refusals
-from claude_meter_tui.sources.credentials import Credential, CredentialFinder, plan_name
+from claude_meter_tui.domain.errors import NotLoggedInError, NoWindowsError
+from claude_meter_tui.domain.foreign_text import clean_text
+from claude_meter_tui.domain.windows import Account
+from claude_meter_tui.sources import http, refusals
+from claude_meter_tui.sources.claude_code import api_key
+from claude_meter_tui.sources.claude_code.credentials import Credential, CredentialFinder, plan_name
+from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.sources.source import Answer, Looked, Owner, believable
-from claude_meter_tui.windows import Account
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from datetime import datetime
 
-    from claude_meter_tui.errors import MeterError
-    from claude_meter_tui.secret import Secret
-    from claude_meter_tui.settings import Settings
+    from claude_meter_tui.domain.errors import MeterError
+    from claude_meter_tui.domain.secret import Secret
+    from claude_meter_tui.settings.settings import Settings
 
 # Without `claude-code/<version>` in front the request lands in a bucket that answers 429 persistently
 # (anthropics/claude-code issues 30930, 31021, 31637); who we really are follows.

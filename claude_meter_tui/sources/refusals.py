@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from claude_meter_tui.errors import (
+from claude_meter_tui.domain.errors import (
     MeterError,
     NotAllowedError,
     OrganizationError,

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from claude_meter_tui.errors import MeterError
-    from claude_meter_tui.windows import Account, Reading
+    from claude_meter_tui.domain.errors import MeterError
+    from claude_meter_tui.domain.windows import Account, Reading
 
 
 class Looked(NamedTuple):
     """One place that was looked at, for the setup screen and `doctor`: what it is, and what was (not) found there.
 
-    `do` is a command that would change that, where there is one.
+    `do` is a command that would change that, where there is one; `at` when that was written, where it has an age.
     """
 
     place: str
     found: bool
     outcome: str
     do: str = ""
+    at: datetime | None = None
 
 
 class Answer(NamedTuple):

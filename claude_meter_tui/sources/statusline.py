@@ -15,16 +15,15 @@ import json
 import zlib
 from datetime import datetime, timedelta
 
-from claude_meter_tui.foreign_text import clean_text
-from claude_meter_tui.merging import same_instance
-from claude_meter_tui.standing import iso_utc
-from claude_meter_tui.values import bounded_time, number, percentage, time_of_milliseconds
+from claude_meter_tui.domain.bounds import bounded_time, iso_utc, number, percentage, time_of_milliseconds
+from claude_meter_tui.domain.foreign_text import clean_text
+from claude_meter_tui.store.merging import same_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from claude_meter_tui.documents import AccountDocument, ReadingDocument, WindowDocument
+    from claude_meter_tui.domain.plain_reading import AccountDocument, ReadingDocument, WindowDocument
 
 NAME = "statusline"
 # (key, label, group, length in seconds) of the windows Claude Code passes on; as `payload` names them, a test holds it.

@@ -19,7 +19,7 @@ from common import SCRIPT, Pane, cpu_seconds, eight_windows, median, memory_mb, 
 from transcripts import Session, write_tree
 
 from claude_meter_tui.demo.server import DemoServer
-from claude_meter_tui.store import Store
+from claude_meter_tui.store.store import Store
 
 
 def main(files: int = 10_000, turns: int = 15, idle: int = 120) -> None:

@@ -30,8 +30,8 @@ _TEXT = "".join(random.Random(1).choices('abcdefghij klmnop"\n{}:,', k=60_000))
 _MODEL = "claude-opus-4-5-20251101"
 FIRST_FIGURE = """
 import sys, time
-from claude_meter_tui.store import Store
-from claude_meter_tui.transcripts.ledger import Ledger
+from claude_meter_tui.store.store import Store
+from claude_meter_tui.turns.transcripts.ledger import Ledger
 began = time.perf_counter()
 with Store.open(sys.argv[1]) as store:
     whole = Ledger(store.connection, [sys.argv[2]]).sum_by("total", since=None, until=None)[0]

@@ -1,0 +1,188 @@
+"""The local side of what is on the screen: follows the transcripts, and says what stands beside a window.
+
+It lives on the event loop's thread and only reads; the reading of transcripts is the follower's, in another thread. It
+must not know the screen. What it says is immutable and made anew only when something it depends on has changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui.analysis import attribution
+from claude_meter_tui.domain.instances import instance_of
+from claude_meter_tui.turns.transcripts.following import Follower, Following
+from claude_meter_tui.turns.transcripts.ledger import Ledger
+from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from claude_meter_tui.analysis.attribution import Rise, Share
+    from claude_meter_tui.domain.instances import Instance, Point
+    from claude_meter_tui.domain.windows import Window
+    from claude_meter_tui.store.store import Store
+    from claude_meter_tui.turns.turn import Piece, Turn
+
+# Enough for the highest panel.
+_TURNS = 60
+_RISES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RecentTurn:
+    """One turn, and the labels of the windows it moved."""
+
+    turn: Turn
+    moved: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside one window.
+
+    Attributes:
+        key: the window's.
+        share: its local side.
+        recent: the last turns, the newest first, whichever windows they moved.
+        series: (ms since 1970, tokens) of what counts in the window, by the turn in short windows, else by the hour.
+        rises: what it rose by between readings and the tokens used meanwhile, the newest first.
+        following: how far the transcripts are read.
+        empty: whether there is nothing: no Claude Code has written here.
+    """
+
+    key: str
+    share: Share
+    recent: tuple[RecentTurn, ...]
+    series: tuple[tuple[int, int], ...]
+    rises: tuple[Rise, ...]
+    following: Following
+    empty: bool
+
+
+class LocalSide:
+    """Answers `beside`, and says when the answer may be another.
+
+    Args:
+        store: open, used on this thread only.
+        roots: whose transcripts.
+    """
+
+    def __init__(self, store: Store, roots: Sequence[str]) -> None:
+        self._ledger = Ledger(store.connection, roots)
+        self._store_file, self._roots = store.path, tuple(roots)
+        self._follower: Follower | None = None
+        self._following = Following()
+        self._pieces: tuple[object, list[Piece]] = (None, [])
+        self._answer: tuple[object, Beside | None] = (None, None)
+
+    def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
+        """Begin to follow.
+
+        Args:
+            soon: calls something on this thread, from another (`loop.call_soon_threadsafe`).
+            changed: called on this thread when `beside` may answer something else.
+        """
+
+        def notice(following: Following) -> None:
+            def on_this_thread() -> None:
+                self._following = following
+                changed()
+
+            soon(on_this_thread)
+
+        self._follower = Follower(self._store_file, self._roots, notice)
+        self._follower.start()
+
+    def stop(self) -> None:
+        """Follow no more; nothing is waited for."""
+        if self._follower is not None:
+            self._follower.stop()
+
+    def beside(
+        self,
+        window: Window,
+        windows: Sequence[Window],
+        points: tuple[Point, ...],
+        now: datetime,
+        skew: timedelta = timedelta(0),
+    ) -> Beside | None:
+        """What stands beside a window; None where the store cannot be read just now.
+
+        Args:
+            window: one of `windows`.
+            windows: all there are.
+            points: the window's stored readings, oldest first, by the server's clock.
+            now: by the server's clock.
+            skew: how far that is ahead of the local one, which transcripts are dated by.
+        """
+        try:
+            change = self._ledger.change()
+            over = window.resets_at is not None and window.resets_at <= now
+            hour = int(now.timestamp()) // 3600
+            asked = (change, self._following, window, tuple(windows), points, over, hour, skew)
+            if asked != self._answer[0]:
+                self._answer = (asked, self._compared(window, windows, points, now, skew))
+            return self._answer[1]
+        except sqlite3.Error:
+            return self._answer[1]
+
+    def _compared(
+        self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta
+    ) -> Beside:
+        instance = instance_of(window, points, now)
+        pieces = self._cut_pieces(instance, windows, now, skew)
+        share = attribution.share_of(instance, pieces, now, skew)
+        end = milliseconds(now - skew) + 1
+        recent = tuple(
+            RecentTurn(turn, tuple(moved.label for moved in attribution.fan_out(turn, windows)))
+            for turn in self._ledger.newest_turns(_TURNS, end)
+        )
+        local_points = tuple(point._replace(observed_at=point.observed_at - skew) for point in points)
+        return Beside(
+            window.key,
+            share,
+            recent,
+            self._series(window, share, pieces, end, skew),
+            tuple(attribution.rises(window, *self._moved(local_points, end))[:_RISES]),
+            self._following,
+            empty=self._following.looked and not pieces,
+        )
+
+    def _cut_pieces(self, chosen: Instance, windows: Sequence[Window], now: datetime, skew: timedelta) -> list[Piece]:
+        instances = [chosen, *(instance_of(window, (), now) for window in windows)]
+        cuts = attribution.cuts(instances, now, now - timedelta(days=400), skew)
+        asked = (self._ledger.change(), frozenset(cut // HOUR_MS for cut in cuts))
+        if asked != self._pieces[0]:
+            self._pieces = (asked, self._ledger.pieces(cuts))
+        return self._pieces[1]
+
+    def _series(
+        self, window: Window, share: Share, pieces: list[Piece], end: int, skew: timedelta
+    ) -> tuple[tuple[int, int], ...]:
+        """By the server's clock, as the chart is."""
+        if share.since is None or share.counts == "none":
+            return ()
+        counted = attribution.what_counts(window)[1]
+        start, ahead = milliseconds(share.since - skew), skew // timedelta(milliseconds=1)
+        if window.group == "session":
+            turns = self._ledger.turns(start, end)
+            return tuple((turn.at + ahead, turn.total_tokens) for turn in turns if counted(turn))
+        return tuple(
+            (piece.first_at + ahead, piece.total_tokens)
+            for piece in pieces
+            if start <= piece.first_at and piece.last_at < end and counted(piece)
+        )
+
+    def _moved(self, points: tuple[Point, ...], end: int) -> tuple[tuple[Point, ...], list[Turn]]:
+        """The last readings that rose, and the turns since the first of them."""
+        at = len(points)
+        for _ in range(_RISES):
+            at = next((i for i in range(at - 1, 0, -1) if points[i].utilization > points[i - 1].utilization), 0)
+            if at == 0:
+                break
+        kept = points[max(0, at - 1) :]
+        return kept, self._ledger.turns(milliseconds(kept[0].observed_at), end) if kept else []

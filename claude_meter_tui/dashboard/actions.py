@@ -1,0 +1,285 @@
+"""What keys and palette do: each an action on the one View, or a request to the poller. It draws nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.reactive import reactive
+
+from claude_meter_tui.dashboard.crash_notices import Reports, Surviving
+from claude_meter_tui.dashboard.themes import THEMES
+from claude_meter_tui.dashboard.widgets.comparison import roomy
+from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
+from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError
+from claude_meter_tui.output.words import too_soon
+from claude_meter_tui.polling.state import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+    from textual.timer import Timer
+    from textual.worker import Worker
+
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.dashboard.view_loader import ViewLoader
+    from claude_meter_tui.dashboard.widgets.gauge import Gauge
+    from claude_meter_tui.polling.accounts import PolledAccounts
+    from claude_meter_tui.system.clock import Clock
+
+SHOWN_NOTE = "shown"
+"""What `remember` is told an account picked here by; it never says whose a login is."""
+_FLASH_SECONDS = 4.0
+_LONG_HISTORY = 4
+
+
+class Actions(Surviving, App[str]):
+    """The keys of the app and what each does."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "select(1)", "Next window", id="next"),
+        Binding("k,up", "select(-1)", "Previous window", id="previous"),
+        Binding("home,g", "select(-1000)", "First window", id="first"),
+        Binding("end,G", "select(1000)", "Last window", id="last"),
+        Binding("tab", "select_around(1)", "Next window, around", id="around", priority=True),
+        Binding("shift+tab", "select_around(-1)", "Previous window, around", id="around_back", priority=True),
+        Binding("enter", "detail", "Detail", id="detail"),
+        Binding("escape", "back", "Back", id="back"),
+        Binding("c", "compare", "Compare with local tokens", id="compare"),
+        Binding("a", "accounts", "Accounts", id="accounts"),
+        Binding("A", "all_accounts", "All accounts as rows", id="all_accounts"),
+        Binding("r", "read", "Read now", id="read"),
+        Binding("p", "pause", "Pause or resume asking", id="pause"),
+        Binding("t", "next_theme", "Next theme", id="theme"),
+        Binding("h", "history", "Longer or shorter history", id="history"),
+        Binding("percent_sign", "used_or_left", "Used or left", id="used_or_left"),
+        Binding("d", "demo", "Demo", id="demo"),
+        Binding("b", "browser", "Browser session", id="browser"),
+        Binding("question_mark", "help", "Help", id="help"),
+        Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+c", "quit", "Quit", id="interrupt", priority=True, show=False),
+    ]
+
+    view: reactive[View | None] = reactive(None, repaint=False)
+    _accounts: PolledAccounts
+    _clock: Clock
+    _loader: ViewLoader
+    _remember: Callable[[str, str], None]
+    _timer: Timer | None
+    _flash_timer: Timer | None
+    reports: Reports
+    _reading: Worker[None] | None
+
+    def action_select(self, step: int) -> None:
+        """Move the selection, stopping at the ends."""
+        self._move(step, around=False)
+
+    def action_select_around(self, step: int) -> None:
+        """Move the selection, around the ends."""
+        self._move(step, around=True)
+
+    def _move(self, step: int, *, around: bool) -> None:
+        view = self.view
+        chosen = view.chosen if view else None
+        if view is None or chosen is None:
+            return
+        keys = self._order(view)
+        at = keys.index(chosen.key) + step
+        at = at % len(keys) if around else max(0, min(len(keys) - 1, at))
+        self.view = replace(view, selected=keys[at])
+
+    def _order(self, view: View) -> list[str]:
+        """The windows in the order they stand on the screen."""
+        usual = [window.key for window in view.windows]
+        for panel in self.screen_stack[0].query(WindowsPanel):
+            shown = panel.shown_keys(view)
+            return usual if shown == usual else [window.key for window in view.pressing]
+        return usual
+
+    def on_gauge_picked(self, picked: Gauge.Picked) -> None:
+        """A click on a gauge: select it; twice, or on the selected one, its detail."""
+        view = self.view
+        if view is None:
+            return
+        again = view.selected == picked.key
+        self.view = replace(view, selected=picked.key)
+        if picked.opened or again:
+            self.action_detail()
+
+    def action_detail(self) -> None:
+        """Open the selected window's detail."""
+        from claude_meter_tui.dashboard.screens.detail import DetailScreen
+
+        if self.view is None or self.view.chosen is None or isinstance(self.screen, DetailScreen):
+            return
+        screen = DetailScreen(classes=self._glyph_class() or None)
+        screen.set_reactive(DetailScreen.view, self.view)
+        self.push_screen(screen)
+        self._fill()
+
+    def action_compare(self) -> None:
+        """Show or hide the local side, remembered; where the main screen has no room for it, a screen of its own."""
+        from claude_meter_tui.dashboard.screens.comparison import CompareScreen
+
+        if self.view is None or self.view.phase is Phase.SETUP:
+            return
+        if isinstance(self.screen, CompareScreen):
+            self._set_compare(to=False)
+            self.pop_screen()
+        elif len(self.screen_stack) > 1 or not roomy(self.size):
+            self._set_compare(to=True)
+            screen = CompareScreen(classes=self._glyph_class() or None)
+            screen.set_reactive(CompareScreen.view, self.view)
+            self.push_screen(screen)
+            self._fill()
+        else:
+            self._set_compare(to=not self.view.compare)
+
+    def _set_compare(self, *, to: bool) -> None:
+        if self.view is not None:
+            self.view = replace(self.view, compare=to)
+            self._remember("compare", str(int(to)))
+
+    def action_accounts(self) -> None:
+        """Pick the account to show, where there are several."""
+        from claude_meter_tui.dashboard.screens.accounts import AccountsScreen
+
+        if self.view is None or len(self.view.accounts) < 2:
+            self._flash("There is one account.")
+            return
+        screen = AccountsScreen(classes=self._glyph_class() or None)
+        screen.set_reactive(AccountsScreen.view, self.view)
+        self.push_screen(screen, self._show_account)
+
+    def _show_account(self, number: int | None) -> None:
+        if number is None or number == self._accounts.at or self.view is None or number >= len(self._accounts.states):
+            return  # the last may be gone since the list was drawn
+        self._accounts.at = number
+        account_id = self._accounts.poller.account_id
+        if account_id is not None:
+            self._remember(SHOWN_NOTE, str(account_id))
+        self.view = replace(
+            self.view, state=self._accounts.poller.state, account=number, selected=None, points=(), beside=None
+        )
+        self._loader.follow()
+
+    def action_all_accounts(self) -> None:
+        """Show or hide all accounts as rows on the main screen; remembered."""
+        if self.view is not None:
+            self.view = replace(self.view, all_accounts=not self.view.all_accounts)
+            self._remember("all_accounts", str(int(self.view.all_accounts)))
+
+    def action_help(self) -> None:
+        """Open the help."""
+        from claude_meter_tui.dashboard.screens.help import HelpScreen
+
+        comparing = self.view is not None and (self.view.compare or self.view.beside is not None)
+        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class()), comparing=comparing))
+
+    async def action_read(self) -> None:
+        """Ask now, in a worker; if that is not allowed, say when it will be."""
+        if self._reading is not None and self._reading.is_running:
+            self._flash("It is being asked already.")
+            return
+        self._reading = self.run_worker(self._read(), name="read", exit_on_error=False)
+
+    async def _read(self) -> None:
+        try:
+            await self._accounts.poller.ask(by_key=True)
+        except AskedTooSoonError as error:
+            self._flash(too_soon(error, self._clock.now()))
+        except MeterError as error:
+            self._flash(error.sentence)
+        except Exception as error:  # noqa: BLE001 - a key must not end the meter
+            self.survived(error)
+
+    def action_pause(self) -> None:
+        """Pause or resume asking."""
+        self._accounts.poller.pause()
+        self._flash("Paused: nothing is asked until p." if self._accounts.poller.state.paused else "Asking again.")
+
+    def action_next_theme(self) -> None:
+        """The next of the themes, remembered."""
+        names = [known.name for known in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+        self._remember("theme", self.theme)
+        self._flash(f"Theme: {self.theme}")
+
+    def action_used_or_left(self) -> None:
+        """Show what is left, or what is used; remembered."""
+        if self.view is not None:
+            self.view = replace(self.view, show_left=not self.view.show_left)
+            self._remember("show_left", str(int(self.view.show_left)))
+
+    def action_history(self) -> None:
+        """Chart one span of the window, or several."""
+        if self.view is not None:
+            self.view = replace(self.view, spans=1 if self.view.spans > 1 else _LONG_HISTORY)
+
+    def action_demo(self) -> None:
+        """From the setup screen: the simulated account instead."""
+        if self.view is not None and self.view.phase is Phase.SETUP:
+            self.exit("demo")
+
+    def action_browser(self) -> None:
+        """From the setup screen: ask with the claude.ai session of a browser on this machine from now on."""
+        if self.view is not None and self.view.phase is Phase.SETUP:
+            self.exit("browser")
+
+    def _flash(self, text: str) -> None:
+        """Show a short answer to a key, for a moment."""
+        if self.view is None:
+            return
+        self.view = replace(self.view, flash=text)
+        if self._flash_timer is not None:
+            self._flash_timer.stop()
+        self._flash_timer = self.set_timer(_FLASH_SECONDS, self._unflash)
+
+    def _unflash(self) -> None:
+        if self.view is not None:
+            self.view = replace(self.view, flash="")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's hook
+        """Every action, for ctrl+p."""
+        yield SystemCommand("Read now", "Ask the server, if it is allowed", self.action_read)
+        yield SystemCommand("Detail", "The selected window in full", self.action_detail)
+        yield SystemCommand("Next window", "Select the next window", lambda: self.action_select(1))
+        yield SystemCommand("Previous window", "Select the previous window", lambda: self.action_select(-1))
+        yield SystemCommand("Used or left", "Show what is used or what is left", self.action_used_or_left)
+        yield SystemCommand("Compare", "The local token sum beside the server's window", self.action_compare)
+        yield SystemCommand("History", "Chart one span or four", self.action_history)
+        yield SystemCommand("Accounts", "Pick the account to show", self.action_accounts)
+        yield SystemCommand("All accounts", "All accounts as rows on the main screen", self.action_all_accounts)
+        yield SystemCommand("Pause", "Pause or resume asking", self.action_pause)
+        for known in THEMES:
+            yield SystemCommand(f"Theme: {known.name}", "Colours", lambda name=known.name: self._choose_theme(name))
+        yield SystemCommand("Help", "What the signs mean, and the keys", self.action_help)
+        yield SystemCommand("Quit", "Leave the dashboard", self.action_quit)
+
+    def _choose_theme(self, name: str) -> None:
+        self.theme = name
+        self._remember("theme", name)
+
+    def survived(self, error: BaseException) -> None:
+        """Say it in a notice, once, and go on."""
+        line = self.reports.line(error)
+        if line is not None:
+            self._accounts.poller.say(line)
+
+    def _glyph_class(self) -> str:
+        return "-ascii" if self.view is not None and self.view.ascii else ""
+
+    def _filled(self, view: View) -> View:
+        """The view with what is to be read for it; nothing before the first paint."""
+        if self._timer is None:
+            return view
+        filled = self._loader.with_points(view)
+        return self._loader.with_beside(filled) if view.compare or len(self.screen_stack) > 1 else filled
+
+    def _fill(self) -> None:
+        if self.view is not None and self.is_running:
+            self.view = self._filled(self.view)

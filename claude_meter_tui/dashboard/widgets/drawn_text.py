@@ -1,0 +1,152 @@
+"""The base of every widget: draws styled text from the view, and repaints only when that text is another.
+
+So a tick that changes no visible cell costs no repaint, whatever changed behind it (the idea of Textual's progress
+bar, whose validator rounds to what one cell can show).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from claude_meter_tui.dashboard.crash_notices import Surviving, tell
+
+if TYPE_CHECKING:
+    from textual.app import RenderResult
+    from textual.geometry import Size
+
+    from claude_meter_tui.dashboard.view import View
+
+Piece = tuple[str, str]
+"""Text and its style (`$error`, `bold $accent`, or empty)."""
+Line = tuple[Piece, ...]
+Lines = tuple[Line, ...]
+
+# One character for one, so that a line is as long in ASCII as it is in Unicode.
+_ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌", "=-.|>*oWx=-~->~#####==_:|!<|vno")
+
+
+class Picture(Surviving, Widget, can_focus=False):
+    """Draws `draw(view, width, height)`; subclasses give that and nothing else."""
+
+    DEFAULT_CSS = """
+    Picture { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
+    """
+
+    view: reactive[View | None] = reactive(None, repaint=False)
+
+    _painted: Lines | None = None
+    _painted_of: object = None
+
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """The lines to show in this size."""
+        raise NotImplementedError
+
+    def depends_on(self, view: View) -> object:
+        """What the drawing is made from; while it stays equal nothing is drawn. By default: the whole view."""
+        return view
+
+    def lines(self) -> Lines:
+        """What there is to show now, in this size."""
+        view, size = self.view, self.content_size
+        if view is None or size.width <= 0 or size.height <= 0:
+            return ()
+        try:
+            lines = tuple(cropped(line, size.width) for line in self.draw(view, size.width, size.height))
+        except Exception as error:  # noqa: BLE001 - one part that cannot be drawn must not take the others with it
+            tell(self.app, error)
+            lines = ((("?", ""),),)
+        return tuple(map(to_ascii, lines)) if view.ascii else lines
+
+    def title(self, text: str) -> None:
+        """Set the border's title: it may name what came from outside, so it is text and never markup."""
+        self.border_title = Content(text)
+
+    def watch_view(self) -> None:
+        """Repaint if what is on the screen is no longer what there is to show."""
+        if self._painted is None or self.view is None or self.depends_on(self.view) == self._painted_of:
+            return
+        if self.lines() != self._painted:
+            self.refresh()
+
+    def render(self) -> RenderResult:
+        """The lines as Textual content."""
+        self._painted_of = self.depends_on(self.view) if self.view is not None else None
+        self._painted = self.lines()
+        return self.content_of(self._painted)
+
+    def content_of(self, lines: Lines) -> Content:
+        """Lines as Textual content."""
+        return Content("\n").join(Content.assemble(*line) for line in lines)
+
+
+class GrowingPicture(Picture):
+    """A picture as high as its lines (`height: auto`)."""
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's hook
+        """As many lines as there are to show in this width."""
+        return len(self._grown(width, viewport.height)) if self.view is not None else 1
+
+    def _grown(self, width: int, height: int) -> Lines:
+        try:
+            return self.draw(self.view, width, height) if self.view is not None else ()
+        except Exception as error:  # noqa: BLE001 - see `lines`
+            tell(self.app, error)
+            return ((("?", ""),),)
+
+    def watch_view(self) -> None:
+        """Another number of lines is another height."""
+        view, size = self.view, self.content_size
+        if self._painted is not None and view is not None:
+            wanted = len(self._grown(size.width, self.app.size.height))
+            if wanted != size.height:
+                self.refresh(layout=True)
+        super().watch_view()
+
+
+def width_of(line: Line) -> int:
+    """The cells a line takes (server texts are bounded and printable; wide characters count double)."""
+    return sum(cell_len(text) for text, _ in line)
+
+
+def cropped(line: Line, width: int) -> Line:
+    """The line, ending in `…` where it would be wider. Not left to CSS, whose ellipsis knows no ASCII."""
+    if width_of(line) <= width:
+        return line
+    kept: list[Piece] = []
+    room = width - 1
+    for text, style in line:
+        if cell_len(text) > room:
+            return (*kept, (set_cell_size(text, room) + "…", style))
+        kept.append((text, style))
+        room -= cell_len(text)
+    return tuple(kept)
+
+
+def fitted(text: str, width: int) -> str:
+    """The text in exactly that many cells: filled up with spaces, or cut with an ellipsis."""
+    wide = cell_len(text)
+    if wide <= width:
+        return text + " " * (width - wide)
+    return set_cell_size(text, max(0, width - 1)) + "…"
+
+
+def first_fitting(width: int, *variants: Line) -> Line:
+    """The first variant that fits, from long to short; else the last."""
+    return next((line for line in variants if width_of(line) <= width), variants[-1])
+
+
+def to_ascii(line: Line) -> Line:
+    """The line in ASCII, cell for cell; what has no likeness is `?`."""
+    return tuple((_in_ascii(text), style) for text, style in line)
+
+
+def _in_ascii(text: str) -> str:
+    plain = text.translate(_ASCII)
+    if plain.isascii():
+        return plain
+    return "".join(each if each.isascii() else "?" * cell_len(each) for each in plain)

@@ -1,0 +1,175 @@
+"""One window as one line: label, bar with pace marker, percent, flag, countdown. Drawn by pure functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.cells import cell_len
+from textual.message import Message
+
+from claude_meter_tui.dashboard.widgets.drawn_text import Line, Picture, Piece, fitted
+from claude_meter_tui.domain import urgency
+from claude_meter_tui.output import words
+from claude_meter_tui.output.words import short_label
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.events import Click
+
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.domain.windows import Window
+
+LEVEL_STYLES = {"normal": "$success", "warning": "$warning", "critical": "$error", "full": "bold $error"}
+FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": "FULL"}
+EXTRA_LABEL = "Extra usage"
+BUDGET_LABEL = "Budget"
+"""What the same money is called where it is the only limit there is."""
+_LONGEST_LABEL = 18
+# Below this width there is no room for spaces inside figures, nor for whole labels.
+_ROOMY_FROM = 46
+_RESET_TIME_FROM = 76
+
+
+class Layout(NamedTuple):
+    """How wide each column is, in cells; `bar` takes what is left."""
+
+    roomy: bool
+    label: int
+    bar: int
+    reset: int
+
+
+def layout(width: int, labels: list[str]) -> Layout:
+    """The columns of all gauges at this width, so that they line up."""
+    roomy = width >= _ROOMY_FROM
+    if roomy:
+        label = min(max(map(cell_len, labels), default=0), _LONGEST_LABEL)
+        reset = 13 if width >= _RESET_TIME_FROM else 0
+        return Layout(
+            roomy=True, label=label, bar=max(4, width - 2 - label - 1 - 1 - 7 - 1 - 4 - 1 - 7 - reset), reset=reset
+        )
+    short = [_short(text) for text in labels]
+    label = min(max(map(cell_len, short), default=0), max(6, width // 3))
+    return Layout(roomy=False, label=label, bar=max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5), reset=0)
+
+
+def labels_of(view: View) -> list[str]:
+    """Every label in the panel, so that all its lines share their columns."""
+    extra = view.state.reading.extra_usage if view.state.reading else None
+    return [*(window.label for window in view.windows), *([EXTRA_LABEL] if extra and extra.is_shown else [])]
+
+
+def bar(width: int, share: float, pace: float | None, style: str) -> list[Piece]:
+    """A bar of `width` cells in half-cell steps, with a marker where an even pace would be.
+
+    Anything used shows at least a half cell, and less than all never looks full.
+    """
+    halves = int(share * width * 2)
+    if share > 0:
+        halves = max(1, halves)
+    if share < 1:
+        halves = min(2 * width - 1, halves)
+    halves = min(2 * width, max(0, halves))
+    full, half = divmod(halves, 2)
+    cells = "━" * full + "╸" * half
+    rest = "─" * (width - len(cells))
+    if pace is None:
+        return [(cells, style), (rest, "$meter-track")]
+    at = min(width - 1, max(0, int(pace * width)))
+    marker = ("┃", "$meter-pace")
+    if at < len(cells):
+        return [(cells[:at], style), marker, (cells[at + 1 :], style), (rest, "$meter-track")]
+    cut = at - len(cells)
+    return [(cells, style), (rest[:cut], "$meter-track"), marker, (rest[cut + 1 :], "$meter-track")]
+
+
+def gauge_line(
+    window: Window, now: datetime, columns: Layout, *, selected: bool, show_left: bool, behind: bool = False
+) -> Line:
+    """The whole line of one window as it stands at `now`; `behind`: other windows were read long after it."""
+    over = urgency.is_over(window.resets_at, now)
+    level = "normal" if over else urgency.level(window.utilization, window.severity)
+    style = LEVEL_STYLES[level]
+    share = 0.0 if over else window.utilization / 100
+    pace = urgency.even_pace(window.resets_at, window.length_seconds, now)
+    if show_left:
+        share, pace = max(0.0, 1 - share), None if pace is None else 1 - pace
+    shown = max(0.0, 100 - window.utilization) if show_left else window.utilization
+    figure = "–" if over else words.percent(shown)
+    flag = "" if over else FLAGS[level]
+    left = _countdown(window, now)
+    emphasis = "bold $accent" if selected else ""
+    pieces = bar(columns.bar, 0.0 if over else share, pace, style)
+    if columns.roomy:
+        label = fitted(window.label, columns.label)
+        line = [("▸ " if selected else "  ", "bold $accent"), (label + " ", emphasis), *pieces]
+        line += [(f" {figure:>7} ", style), (f"{flag:<4} ", style), (f"{left:>7}", "$meter-countdown")]
+        if columns.reset:
+            clears = words.clock_time(window.resets_at, now) if window.resets_at and selected else ""
+            if behind and window.observed_at is not None and not selected:
+                clears = _read_at(window.observed_at, now)
+            line.append((f" {clears:>12}", emphasis or "$meter-countdown"))
+        return tuple(line)
+    label = fitted(_short(window.label), columns.label)
+    compact = figure.replace(" ", "")
+    compact = compact if len(compact) <= 4 else f"{int(shown)}%"
+    mark = "X" if level == "full" else flag[:1]
+    return (
+        (label, "reverse" if selected else ""),
+        (" ", ""),
+        *pieces,
+        (f" {compact:>4}{mark:<1}", style),
+        (f" {left.replace(' ', ''):>5}", "$meter-countdown"),
+    )
+
+
+def _short(label: str) -> str:
+    return "Extra" if label == EXTRA_LABEL else short_label(label)
+
+
+def _read_at(moment: datetime, now: datetime) -> str:
+    """`read 09:40`, `read Nov 20`: within the 12 cells there are, and it never ticks."""
+    text = f"read {words.clock_time(moment, now)}"
+    return text if len(text) <= 12 else text.rpartition(" ")[0]
+
+
+def _countdown(window: Window, now: datetime) -> str:
+    if window.resets_at is None:
+        return "idle"
+    if urgency.is_over(window.resets_at, now):
+        return "reset"
+    return words.countdown((window.resets_at - now).total_seconds())
+
+
+class Gauge(Picture):
+    """The line of the window with one key."""
+
+    class Picked(Message):
+        """It was clicked; `opened`: twice."""
+
+        def __init__(self, key: str, *, opened: bool) -> None:
+            super().__init__()
+            self.key, self.opened = key, opened
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+    def draw(self, view: View, width: int, height: int) -> tuple[Line, ...]:  # noqa: ARG002 - one line
+        """See `gauge_line`."""
+        window = next((window for window in view.windows if window.key == self.key), None)
+        if window is None:
+            return ()
+        columns = layout(width, labels_of(view))
+        chosen = view.chosen
+        selected = chosen is not None and chosen.key == self.key
+        newest = view.state.reading.observed_at if view.state.reading else None
+        behind = bool(newest and window.observed_at and newest - window.observed_at > urgency.STALE_AFTER)
+        how = {"selected": selected, "show_left": view.show_left, "behind": behind}
+        return (gauge_line(window, view.true_now, columns, **how),)
+
+    def on_click(self, event: Click) -> None:
+        """Tell the app."""
+        event.stop()
+        self.post_message(self.Picked(self.key, opened=event.chain > 1))

@@ -1,0 +1,330 @@
+"""The one-line widgets around the gauges: header, notice, next stop, extra usage, keys, tiny status."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.style import Style
+
+from claude_meter_tui.dashboard.view import name_of
+from claude_meter_tui.dashboard.widgets.drawn_text import GrowingPicture, Line, Lines, Picture, first_fitting, width_of
+from claude_meter_tui.dashboard.widgets.gauge import BUDGET_LABEL, EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
+from claude_meter_tui.domain import urgency
+from claude_meter_tui.output import words
+from claude_meter_tui.output.formats import NO_LIMITS_SENTENCE
+from claude_meter_tui.polling.state import Phase
+
+if TYPE_CHECKING:
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.domain.windows import ExtraUsage, Window
+
+# The sign and the word carry the state; the colour only helps.
+_SIGNS = {
+    Phase.LOADING: ("○", "$meter-countdown"),
+    Phase.LIVE: ("●", "$success"),
+    Phase.STALE: ("○", "$warning"),
+    Phase.WAITING: ("◷", "$warning"),
+    Phase.OFFLINE: ("✕", "$error"),
+    Phase.SIGNED_OUT: ("▲", "$error"),
+    Phase.SETUP: ("▲", "$warning"),
+}
+
+
+class Header(Picture):
+    """Who, and what the numbers are worth."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """Account and plan on the left; state, age, source and next ask on the right; the right goes first."""
+        account = view.state.reading.account if view.state.reading else None
+        name: Line = (("claude-meter", "bold $accent"),)
+        if view.state.demo:
+            name = (*name, (" ", ""), (" DEMO ", "bold reverse $warning"))
+        parts = [text for text in (account.email, account.plan) if text] if account else []
+        lefts = [(*name, *((f" · {text}", "") for text in parts[:count])) for count in range(len(parts), -1, -1)]
+        rights = _standing_words(view)
+        # Both sides lose their least telling parts in turn.
+        pairs = sorted(itertools.product(range(len(rights)), range(len(lefts))), key=lambda pair: (sum(pair), pair[1]))
+        for right, left in ((rights[one], lefts[other]) for one, other in pairs):
+            gap = width - 2 - width_of(left) - width_of(right)
+            if gap >= 2:
+                return (((" ", ""), *left, (" " * gap, ""), *right),)
+        return (first_fitting(width, *rights),)
+
+
+def _standing_words(view: View) -> list[Line]:
+    """Sign, state, age and source, next ask: from all of it to hardly any."""
+    phase = view.phase
+    sign, style = _SIGNS[phase]
+    word = phase.value
+    if view.state.paused:
+        word = "paused" if phase is Phase.LIVE else f"{phase.value}, paused"
+    sign = "‖" if view.state.paused else sign
+    state = (f"{sign} {word}", style)
+    age = source = ""
+    if (seen_as := view.observed) is not None:
+        age = words.age((view.now - seen_as[0]).total_seconds())
+        source = f" via {words.source_words(seen_as[1])}"
+    asks, asks_short = _next_ask_words(view)
+    seen = f"read {age}" if age else ""
+    variants = [
+        (f"  {seen}{source}" if seen else "", f" · {asks}" if asks else ""),
+        (f"  {seen}" if seen else "", f" · {asks}" if asks else ""),
+        (f"  {age}", f" · {asks_short}" if asks_short else ""),
+        (f"  {age}", ""),
+        ("", ""),
+    ]
+    return [(state, *((text, "") for text in texts if text)) for texts in variants]
+
+
+def _next_ask_words(view: View) -> tuple[str, str]:
+    if view.state.asking:
+        return "asking now", "asking"
+    at = view.state.next_ask
+    if at is None:
+        return "", ""
+    clock = words.clock_time(at, view.now, up=True)  # never name a minute that is still inside a wait
+    return f"asks again {clock}", f"next {clock}"
+
+
+_SENTENCES_FROM = 60
+
+
+class Notice(GrowingPicture):
+    """Why there is nothing newer, and what to do; empty while all is well."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one or two lines
+        """The sentence and the hint, on one line if they fit, else on two."""
+        style = _SIGNS[view.phase][1]
+        sentence, hint = notice_words(view)
+        if width < _SENTENCES_FROM:
+            return ((((hint or sentence), style),),)
+        if not hint or width_of(((sentence, ""), (hint, ""))) + 2 <= width:
+            return (((" ", ""), (sentence, style), (f" {hint}" if hint else "", "")),)
+        return ((" ", ""), (sentence, style)), ((" ", ""), (hint, ""))
+
+
+def notice_words(view: View) -> tuple[str, str]:
+    """The sentence and the hint for the state the screen is in; both empty while all is well."""
+    trouble = view.state.trouble
+    if trouble is not None and trouble.phase is not Phase.SETUP:
+        return trouble.sentence, " ".join(filter(None, (trouble.hint, _what_follows(view))))
+    if view.state.notice:
+        return view.state.notice, "esc takes this away."
+    if view.phase is Phase.STALE:
+        hint = "p goes on asking." if view.state.paused else "r asks now."
+        if view.state.reading is not None and view.state.reading.source == "cache":
+            return "These figures are Claude Code's cache: at least this much was used.", hint
+        return "The last reading is old: use since then is not in these figures.", hint
+    if view.phase is Phase.LOADING:
+        return "Waiting for the first answer.", ""
+    if view.state.reading is not None and not view.windows and view.budget is None:
+        return NO_LIMITS_SENTENCE, ""
+    return "", ""
+
+
+def _what_follows(view: View) -> str:
+    at = view.state.next_ask
+    if at is None:
+        return ""
+    clock = words.clock_time(at, view.now, up=True)
+    if view.phase is Phase.WAITING:
+        return f"Nothing is sent before {clock}."
+    return f"Tried again at {clock}." if at > view.now else "Tried again now."
+
+
+class NextStop(Picture):
+    """Which window is nearest to full, and when it clears."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """The longest wording that fits."""
+        top = view.next_stop
+        if view.budget is not None:
+            return (first_fitting(width - 1, *_budget_words(view, view.budget)),)
+        if top is None:
+            text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
+            return (((" ", ""), (text, "")),)
+        return (first_fitting(width - 1, *_stop_words(view, top)),)
+
+
+def _budget_words(view: View, extra: ExtraUsage) -> list[Line]:
+    style = f"bold {LEVEL_STYLES[_money_level(extra)]}"
+    name = EXTRA_LABEL if view.windows else BUDGET_LABEL
+    figure = "" if extra.percent is None else words.percent(extra.percent)
+    amounts = extra_words(extra)
+    if extra.limit_reached:
+        used_up: Line = ((f" {name}", style), (" is used up: ", ""), (amounts.replace(" · limit reached", ""), style))
+        windows = [] if view.nearest is None else _stop_words(view, view.nearest)
+        with_window = [(*used_up, (" ·", ""), *words) for words in windows]
+        return [*with_window, used_up, ((f" {name} used up", style),)]
+    return [
+        ((f" {name}", style), (" is the limit of this plan: ", ""), (figure, style), (f" · {amounts}", "")),
+        ((f" {name} ", style), (figure, style), (f" · {amounts}", "")),
+        ((f" {name} ", style), (figure, style)),
+    ]
+
+
+def _money_level(extra: ExtraUsage) -> str:
+    return "full" if extra.limit_reached else urgency.level(extra.percent or 0.0)
+
+
+def _stop_words(view: View, top: Window) -> list[Line]:
+    now = view.true_now
+    style = f"bold {LEVEL_STYLES[urgency.level(top.utilization, top.severity)]}"
+    figure = words.percent(top.utilization)
+    clears = short = ""
+    if top.resets_at is not None:
+        left = words.countdown((top.resets_at - now).total_seconds()).replace("  ", " ")
+        clears = f" · clears {words.clock_time(top.resets_at, now)} ({left})"
+        short = f" · {left}"
+    name = (f" {top.label}", style)
+    if top.utilization < urgency.FULL_FROM:
+        return [
+            (name, (" is nearest to full: ", ""), (figure, style), (clears, "")),
+            (name, (f" {figure}", style), (clears, "")),
+            (name, (f" {figure}", style), (short, "")),
+        ]
+    extra = view.state.reading.extra_usage if view.state.reading else None
+    after = " · extra usage carries on" if extra is not None and extra.carries_on else ""
+    return [
+        (name, (" is full: ", ""), (figure, style), (clears + after, "")),
+        (name, (" full", style), (clears, "")),
+        (name, (" full", style), (short, "")),
+    ]
+
+
+class Extra(Picture):
+    """Extra usage in the account's own currency; empty where there is none."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """A bar where there is a limit, the amounts, and what the server says of it."""
+        extra = view.state.reading.extra_usage if view.state.reading else None
+        if extra is None or not extra.is_shown:
+            return ()
+        columns = layout(width, labels_of(view))
+        amounts = extra_words(extra)
+        amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
+        style = LEVEL_STYLES[_money_level(extra)]
+        name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
+        label = f"{name:<{columns.label}}"
+        label = ("  " if columns.roomy else "") + label + " "
+        room = width - len(label) - len(amounts) - 1
+        share = _extra_share(extra)
+        if share is None or room < 4:
+            return (((label, ""), (amounts, style)),)
+        room = min(room, columns.bar)
+        line = ((label, ""), *bar(room, share, None, style))
+        return ((*line, (f"{amounts:>{width - len(label) - room}}", style)),)
+
+
+def extra_words(extra: ExtraUsage) -> str:
+    """`12.40 / 50.00 USD`, `3.10 GBP, no limit`, with `limit reached` or `off` where it is so."""
+    if extra.used is None:
+        text = "on, nothing used" if extra.enabled else "off"
+    elif extra.limit is None:
+        text = f"{extra.used.amount} {extra.used.currency or ''}".strip() + ", no limit"
+    else:
+        text = f"{extra.used.amount} / {extra.limit.amount} {extra.limit.currency or ''}".strip()
+    if extra.limit_reached:
+        return f"{text} · limit reached"
+    return text if extra.enabled or extra.used is None else f"{text} · off"
+
+
+def _extra_share(extra: ExtraUsage) -> float | None:
+    if extra.used is not None and extra.limit is not None and extra.limit.amount > 0:
+        return float(extra.used.amount / extra.limit.amount)
+    return None if extra.utilization is None or extra.limit is None else extra.utilization / 100
+
+
+_KEYS = (
+    ("j/k", "window", "app.select(1)"),
+    ("⏎", "detail", "app.detail"),
+    ("c", "compare", "app.compare"),
+    ("r", "read", "app.read"),
+    ("?", "help", "app.help"),
+    ("q", "quit", "app.quit"),
+    ("%", "used/left", "app.used_or_left"),
+    ("t", "theme", "app.next_theme"),
+    ("p", "pause", "app.pause"),
+    ("h", "history", "app.history"),
+)
+_SETUP_KEYS = (
+    ("b", "browser", "app.browser"),
+    ("d", "demo", "app.demo"),
+    ("r", "look again", "app.read"),
+    ("?", "help", "app.help"),
+    ("q", "quit", "app.quit"),
+)
+_DETAIL_KEYS = (
+    ("esc", "back", "app.back"),
+    ("j/k", "window", "app.select(1)"),
+    ("h", "history", "app.history"),
+    *_KEYS[3:7],
+)
+_COMPARE_KEYS = (("c", "windows", "app.compare"), ("j/k", "window", "app.select(1)"), *_KEYS[4:7])
+_ACCOUNTS_KEYS = (
+    ("esc", "back", "screen.leave"),
+    ("j/k", "account", "screen.move(1)"),
+    ("⏎", "show", "screen.pick"),
+    *_KEYS[5:6],
+)
+_KEYS_OF = {"main": _KEYS, "detail": _DETAIL_KEYS, "compare": _COMPARE_KEYS, "accounts": _ACCOUNTS_KEYS}
+# Only where there are several.
+_SEVERAL_KEYS = (("a", "account", "app.accounts"),)
+
+
+class KeyBar(Picture):
+    """The keys that fit, each clickable; a short answer to a key takes its place for a moment."""
+
+    def __init__(self, kind: str = "main") -> None:
+        super().__init__()
+        self.kind = kind
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """The flash, or as many keys as fit."""
+        if view.flash:
+            return (((f" {view.flash}", "bold $warning"),),)
+        keys = _SETUP_KEYS if view.phase is Phase.SETUP and self.kind == "main" else _KEYS_OF[self.kind]
+        if len(view.accounts) > 1 and self.kind == "main":
+            keys = (*keys[:3], *_SEVERAL_KEYS, *keys[3:])
+        shown: list[tuple[str, str]] = []
+        used = 0
+        for sign, label, action in keys:
+            key = "enter" if view.ascii and sign == "⏎" else sign
+            if (used := used + len(key) + len(label) + 3) > width:
+                break
+            shown.append((f"{key} {label}", action))
+        return (tuple(shown),)
+
+    def content_of(self, lines: Lines) -> Content:
+        """The keys as links."""
+        line = lines[0] if lines else ()
+        if line and line[0][1].startswith("bold"):
+            return Content.assemble(*line)
+        pieces: list[Content] = []
+        for text, action in line:
+            key, _, label = text.partition(" ")
+            link = Content.assemble(" ", (key, "bold $accent"), " ", (label, "$meter-countdown"), " ")
+            pieces.append(link.stylize(Style.from_meta({"@click": action})))
+        return Content("").join(pieces)
+
+
+_LONGEST_NAME = 12
+
+
+class TinyStatus(Picture):
+    """The only line beside the gauges on a tiny screen: whose they are, the state, its age, and the next ask."""
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """A flash, or the longest wording that fits."""
+        if view.flash:
+            return (((view.flash, "bold $warning"),),)
+        marks: Line = (("DEMO ", "bold $warning"),) if view.state.demo else ()
+        marks = (*marks, ("left ", "bold $accent")) if view.show_left else marks
+        if len(view.accounts) > 1:  # nothing else on a tiny screen says whose the figures are
+            name = name_of(view.state, view.account).partition("@")[0][:_LONGEST_NAME]
+            marks = (*marks, (f"{name} ", "bold $accent"))
+        return (
+            first_fitting(width, *((*marks, *right) for right in _standing_words(view)), _standing_words(view)[-1]),
+        )

@@ -1,0 +1,1 @@
+"""What it is all about, pure: windows, readings, accounts, money, urgency. No file, no network, no clock."""

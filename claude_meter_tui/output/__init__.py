@@ -1,0 +1,1 @@
+"""Words and numbers for people, texts for scripts. Decides nothing."""

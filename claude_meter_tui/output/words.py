@@ -1,0 +1,130 @@
+"""Words for figures and times, as a person reads them. Pure; it decides nothing and knows no screen."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from claude_meter_tui.domain.errors import AskedTooSoonError
+    from claude_meter_tui.sources.source import Looked
+
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86400
+# Below ten minutes a person waits for the reset and wants to see it move; above, seconds are noise and repaints.
+_SECONDS_SHOWN_BELOW = 10 * _MINUTE
+
+_SOURCES = {
+    "oauth": "the server",
+    "statusline": "the status line",
+    "cache": "Claude Code's cache",
+    "bridge": "the extension",
+    "browser": "the browser",
+    "demo": "the simulation",
+}
+
+
+def percent(value: float) -> str:
+    """`41 %`; a fraction only where it matters: below ten and just below full (99.6 is not 100)."""
+    if value == int(value):
+        return f"{int(value)} %"
+    if 99 < value < 100:
+        return f"{int(value * 10) / 10:.1f} %"
+    if value < 10:
+        return f"{value:.1f} %"
+    return f"{value:.0f} %"
+
+
+def countdown(seconds: float) -> str:
+    """`3d 20h`, `2h 57m`, `42m`, `4:12`; `now` once it has passed."""
+    whole = int(seconds)
+    if whole <= 0:
+        return "now"
+    if whole >= 1000 * _DAY:
+        return "> 999d"
+    if whole >= _DAY:
+        return f"{whole // _DAY}d {whole % _DAY // _HOUR:>2}h"
+    if whole >= _HOUR:
+        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:>2}m"
+    if whole >= _SECONDS_SHOWN_BELOW:
+        return f"{whole // _MINUTE}m"
+    return f"{whole // _MINUTE}:{whole % _MINUTE:02d}"
+
+
+def countdown_changes_in(seconds: float) -> float:
+    """Seconds until `countdown` reads differently, so that nothing wakes up to repaint the same text."""
+    if seconds <= 0:
+        return float("inf")
+    if seconds >= _DAY:
+        return seconds % _HOUR
+    if seconds >= _SECONDS_SHOWN_BELOW:
+        return seconds % _MINUTE
+    return seconds % 1
+
+
+def amount(count: int) -> str:
+    """`950`, `12.3 k`, `2.1 M`: four figures at the most."""
+    units = ((1, ""), (10**3, " k"), (10**6, " M"), (10**9, " G"), (10**12, " T"))
+    for size, unit in units:
+        value = count / size
+        text = str(count) if size == 1 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+        if value < 999.5:  # else it would be rounded to a thousand of this unit
+            return text + unit
+    return text + unit
+
+
+def source_words(source: str) -> str:
+    """A source as a person would name it; an unknown one (imported) as it is stored."""
+    return _SOURCES.get(source, source)
+
+
+def short_label(label: str) -> str:
+    """`7-day Opus` → `7d Opus`, for where room is scarce."""
+    return label.replace("-hour", "h").replace("-day", "d")
+
+
+def age(seconds: float) -> str:
+    """`just now`, `2m ago`, `3h ago`, `5d ago`."""
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)}m ago"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)}h ago"
+    return f"{int(seconds // _DAY)}d ago"
+
+
+def age_changes_in(seconds: float) -> float:
+    """Seconds until `age` reads differently."""
+    unit = _MINUTE if seconds < _HOUR else _HOUR if seconds < _DAY else _DAY
+    return unit - max(0.0, seconds) % unit
+
+
+def clock_time(moment: datetime, now: datetime, *, up: bool = False) -> str:
+    """Local wall clock: `16:40` today, `Fri 09:00` within a week, `Dec 24 09:00` beyond.
+
+    Rounded to the nearest minute: one and the same reset jitters by up to 1.9 s around the full minute (FACTS §1),
+    and 08:59:59.9 is nine o'clock to a person. `up` rounds up instead, for a moment that must not be named too early.
+    """
+    local = (moment + timedelta(seconds=59.999 if up else 30)).astimezone()
+    today = now.astimezone().date()
+    if local.date() == today:
+        return local.strftime("%H:%M")
+    if 0 < (local.date() - today).days < 7:
+        return local.strftime("%a %H:%M")
+    return local.strftime("%b ") + f"{local.day} " + local.strftime("%H:%M")
+
+
+def too_soon(error: AskedTooSoonError, now: datetime) -> str:
+    """Why nothing was asked, and when it can be; never a minute that is still inside the wait."""
+    if error.why == "wait":
+        return f"The server asked us to wait until {clock_time(error.until, now, up=True)}."
+    if error.why == "budget":
+        return f"Asking is possible again at {clock_time(error.until, now, up=True)}."
+    return error.sentence
+
+
+def outcome(place: Looked, now: datetime) -> str:
+    """What was found at a place that was looked at, with its age where it has one."""
+    return place.outcome if place.at is None else f"{place.outcome} {age((now - place.at).total_seconds())}"

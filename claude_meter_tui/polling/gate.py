@@ -1,0 +1,292 @@
+"""When the usage endpoint may be asked, and when it should be: pure decisions about one endpoint's Gate.
+
+The endpoint's rate limit is per account and shared by every client, and a request inside a server's wait starts that
+wait again (FACTS §4). So the Gate lives in the store, is read and written in one transaction by whichever pane wants
+to ask, and outlives a restart. It must not know HTTP or the screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui.domain.bounds import LONGEST_WAIT
+from claude_meter_tui.store.columns import micros, moment_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_meter_tui.settings.cadence import Cadence
+    from claude_meter_tui.store.store import Store
+    from claude_meter_tui.system.uptime import Uptime
+
+    Keys = tuple[str, ...]
+    """What one and the same rate limit is known by: the place of a login, and the account it turned out to be."""
+
+_DAY = timedelta(days=1)
+# A request that the server does not take at all is not worth more tries than a few a day.
+POINTLESS_WAIT = timedelta(hours=6)
+# Two clocks are never read at the very same moment, and NTP slews a little.
+_STEP_FROM = timedelta(seconds=2)
+# Where the machine was started anew, only a clock that went backwards gives itself away.
+_BACK_FROM = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is known about asking one endpoint.
+
+    `wait_until`: a server's wait, nothing may be sent before. `retry_at`: our own ladder after trouble that never
+    earned a wait; a key may go earlier. `failures` in a row, `unchanged` readings in a row, `asked_at` the last
+    request, `trouble` the last failure as the poller words it, None once a reading came, `refused` the fingerprint of
+    a credential the server has refused: it is not sent again by itself.
+    `set_at` is when this was written, by the local clock, `uptime` by the one that nobody can set.
+    """
+
+    set_at: datetime
+    uptime: Uptime | None = None
+    wait_until: datetime | None = None
+    retry_at: datetime | None = None
+    failures: int = 0
+    unchanged: int = 0
+    asked_at: datetime | None = None
+    trouble: str | None = None
+    refused: str | None = None
+
+    @classmethod
+    def load(cls, store: Store, keys: Keys, now: datetime, uptime: Uptime | None = None) -> Gate:
+        """The gate as of now: closed as long as that of any of the keys; an open one where none was stored.
+
+        A clock that was set since moves every time in it along; `claim` and `refresh` write that down.
+        """
+        rows = [row for key in keys if (row := store.gate_row(key)) is not None]
+        gates = [_by_clock(cls._from_row(row), now, uptime) for row in rows]
+        return _joined(gates) if gates else cls(set_at=now, uptime=uptime)
+
+    @classmethod
+    def _from_row(cls, row: tuple[int | str | None, ...]) -> Gate:
+        set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, up, refused = row
+        return cls(
+            set_at=moment_of(int(set_at or 0)),
+            uptime=None if boot is None or up is None else (str(boot), int(up)),
+            wait_until=_moment(wait_until),
+            retry_at=_moment(retry_at),
+            failures=int(failures or 0),
+            unchanged=int(unchanged or 0),
+            asked_at=_moment(asked_at),
+            trouble=None if trouble is None else str(trouble),
+            refused=None if refused is None else str(refused),
+        )
+
+    def save(self, store: Store, keys: Keys) -> None:
+        """Write it for every process to see."""
+        boot, up = self.uptime or (None, None)
+        for key in keys:
+            store.put_gate_row(
+                key,
+                (
+                    micros(self.set_at),
+                    _micros(self.wait_until),
+                    _micros(self.retry_at),
+                    self.failures,
+                    self.unchanged,
+                    _micros(self.asked_at),
+                    self.trouble,
+                    boot,
+                    up,
+                    self.refused,
+                ),
+            )
+
+    # --- what happened ---------------------------------------------------------------------------------------------
+
+    def at(self, now: datetime, uptime: Uptime | None) -> Gate:
+        """The same, written down now."""
+        return replace(self, set_at=now, uptime=uptime)
+
+    def asked(self, now: datetime) -> Gate:
+        """A request is about to be sent."""
+        return replace(self, asked_at=now)
+
+    def answered(self, *, changed: bool) -> Gate:
+        """A reading came: every mark of trouble goes."""
+        unchanged = 0 if changed else self.unchanged + 1
+        return Gate(self.set_at, self.uptime, asked_at=self.asked_at, unchanged=unchanged)
+
+    def made_to_wait(self, now: datetime, server_wait: timedelta, trouble: str, cadence: Cadence) -> Gate:
+        """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
+        failures = self.failures + 1
+        wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
+        return replace(self, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
+
+    def failed(
+        self,
+        now: datetime,
+        trouble: str,
+        cadence: Cadence,
+        at_least: timedelta = timedelta(0),
+        refused: str | None = None,
+    ) -> Gate:
+        """No usable answer, and no wait named; `refused`: the fingerprint of the credential that was refused."""
+        failures = self.failures + 1
+        retry_at = now + max(cadence.step(failures), at_least)
+        return replace(self, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
+
+    def forgiven(self) -> Gate:
+        """Another credential: what the one before ran into says nothing any more. A server's wait stays."""
+        if self.wait_until is not None:
+            return replace(self, retry_at=None, refused=None)
+        return replace(self, retry_at=None, refused=None, trouble=None)
+
+    # --- what follows ----------------------------------------------------------------------------------------------
+
+    def closed_until(self, now: datetime, asks: list[datetime], cadence: Cadence, *, by_key: bool) -> datetime | None:
+        """None if a request may be sent now, else when it may.
+
+        Args:
+            now: the local time.
+            asks: when requests were sent in the last 24 h, oldest first.
+            cadence: how often to ask.
+            by_key: a person asks: our own ladder does not hold them, the server's wait does.
+        """
+        holds: list[datetime] = []
+        if self.wait_until is not None:
+            holds.append(self.wait_until)
+        if self.asked_at is not None:
+            holds.append(self.asked_at + cadence.at_least)
+        if self.retry_at is not None and not by_key:
+            holds.append(self.retry_at)
+        budget = cadence.daily if by_key else cadence.daily - cadence.kept_for_keys
+        if len(asks) >= budget:
+            holds.append(asks[len(asks) - budget] + _DAY)
+        latest = max(holds, default=now)
+        return latest if latest > now else None
+
+    def interval(self, cadence: Cadence) -> timedelta:
+        """From one reading to the next: slower while nothing changes."""
+        return min(cadence.base * (1 + self.unchanged / 3), cadence.slowest)
+
+    def due(
+        self,
+        now: datetime,
+        asks: list[datetime],
+        cadence: Cadence,
+        read_at: datetime | None,
+        resets: Iterable[datetime],
+    ) -> datetime:
+        """When the poller asks next on its own.
+
+        Args:
+            now: the local time.
+            asks: as for `closed_until`.
+            cadence: how often to ask.
+            read_at: when the newest reading of every window was taken; None: there is none, so at once.
+            resets: the windows' `resets_at`, on the same clock as `now`.
+        """
+        if read_at is None:
+            wanted = now
+        else:
+            wanted = min([read_at + self.interval(cadence), *_reset_asks(read_at, resets, cadence)])
+        held = self.closed_until(now, asks, cadence, by_key=False)
+        return wanted if held is None else max(wanted, held)
+
+
+def budget_window(store: Store, keys: Keys, now: datetime) -> list[datetime]:
+    """The requests sent under any of these keys in the last 24 h, oldest first."""
+    sent = max((store.asks_since(key, now - _DAY) for key in keys), key=len, default=[])
+    return [min(moment, now) for moment in sent]
+
+
+def claim(
+    store: Store, keys: Keys, now: datetime, cadence: Cadence, *, by_key: bool, uptime: Uptime | None = None
+) -> datetime | None:
+    """Take the right to send one request; None if taken, else when it may be tried again.
+
+    One transaction, so of any number of panes exactly one sends. A clock that was set since the gate was written is
+    taken into account for good, also where the gate stays closed: else it would stay so for as long as the clock was
+    ahead.
+    """
+    with store.transaction():
+        gate = _refreshed(store, keys, now, uptime)
+        held = gate.closed_until(now, budget_window(store, keys, now), cadence, by_key=by_key)
+        if held is None:
+            gate.at(now, uptime).asked(now).save(store, keys)
+            store.note_ask(keys, now, forget_before=now - 2 * _DAY)
+        return held
+
+
+def refresh(store: Store, keys: Keys, now: datetime, uptime: Uptime | None) -> Gate:
+    """The gate as of now; where the clock was set since, written down anew."""
+    gate = Gate.load(store, keys, now, uptime)
+    if gate.set_at != now or all(store.gate_row(key) is None for key in keys):
+        return gate
+    with store.transaction():
+        return _refreshed(store, keys, now, uptime)
+
+
+def unclaim(store: Store, keys: Keys, asked_at: datetime) -> None:
+    """A request that was claimed was never sent: it spends nothing."""
+    with store.transaction():
+        store.forget_ask(keys, asked_at)
+
+
+def _refreshed(store: Store, keys: Keys, now: datetime, uptime: Uptime | None) -> Gate:
+    gate = Gate.load(store, keys, now, uptime)
+    if gate.set_at == now and any(store.gate_row(key) is not None for key in keys):
+        gate.save(store, keys)
+        store.asks_not_after(keys, now)
+    return gate
+
+
+def _by_clock(gate: Gate, now: datetime, uptime: Uptime | None) -> Gate:
+    """The gate by today's clock: where that was set since, waits keep their length, not their dates."""
+    if gate.uptime is not None and uptime is not None and gate.uptime[0] == uptime[0]:
+        step = now - gate.set_at - timedelta(microseconds=uptime[1] - gate.uptime[1])
+        step = step if abs(step) >= _STEP_FROM else timedelta(0)
+    else:
+        step = min(timedelta(0), now - gate.set_at)
+        step = step if -step >= _BACK_FROM else timedelta(0)
+    if not step:
+        return gate
+    return replace(
+        gate,
+        set_at=now,
+        uptime=uptime,
+        wait_until=gate.wait_until and gate.wait_until + step,
+        retry_at=gate.retry_at and gate.retry_at + step,
+        asked_at=gate.asked_at and gate.asked_at + step,
+    )
+
+
+def _joined(gates: list[Gate]) -> Gate:
+    """One gate as closed as all of them: a wait is the account's, whichever place its login stands in."""
+    newest = max(gates, key=lambda gate: gate.set_at)
+
+    def latest(times: Iterable[datetime | None]) -> datetime | None:
+        return max((time for time in times if time is not None), default=None)
+
+    return replace(
+        newest,
+        wait_until=latest(gate.wait_until for gate in gates),
+        asked_at=latest(gate.asked_at for gate in gates),
+    )
+
+
+def _reset_asks(read_at: datetime, resets: Iterable[datetime], cadence: Cadence) -> list[datetime]:
+    asks: list[datetime] = []
+    for resets_at in resets:
+        if resets_at > read_at:
+            asks.append(resets_at + cadence.after_reset)
+        elif read_at - resets_at < cadence.ended_grace:
+            # The server still sent the ended window (FACTS §1): one quick look again, not a full window.
+            asks.append(read_at + cadence.again_after)
+    return asks
+
+
+def _moment(value: int | str | None) -> datetime | None:
+    return None if value is None else moment_of(int(value))
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else micros(moment)

@@ -1,0 +1,189 @@
+"""What is told: the one MeterState, brought up to date and published whenever it changes.
+
+The first of the three parts of the poller (told, noticed, asked). It must not know sources, HTTP or the screen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from claude_meter_tui.domain.instances import Point
+from claude_meter_tui.domain.light_reading import stand_in
+from claude_meter_tui.polling.gate import Gate
+from claude_meter_tui.polling.listeners import Listening
+from claude_meter_tui.polling.login import LoginAccount
+from claude_meter_tui.polling.state import MeterState, Phase, Trouble
+from claude_meter_tui.system import crash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from claude_meter_tui.domain.errors import (
+        StoreError,
+    )
+    from claude_meter_tui.domain.windows import Account, Reading
+    from claude_meter_tui.settings.cadence import Cadence
+    from claude_meter_tui.sources.source import Listener, Source
+    from claude_meter_tui.store.store import Store
+    from claude_meter_tui.system.clock import Clock
+
+
+class ShownState:
+    """Owns the state; `publish` is called with every new one (see `Poller`)."""
+
+    def __init__(
+        self,
+        store: Store,
+        open_source: Callable[[], Source],
+        clock: Clock,
+        cadence: Cadence,
+        *,
+        open_listeners: Callable[[], Sequence[Listener]] = tuple,
+        note: str | None = "account",
+        account_id: int | None = None,
+        demo: bool = False,
+        publish: Callable[[MeterState], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._open_source = open_source
+        self._clock = clock
+        self._cadence = cadence
+        self._source: Source | None = None
+        self._listening = Listening(store, open_listeners)
+        self._listening_trouble = ""
+        self._gate = Gate(set_at=clock.now())
+        self._clocks = (clock.now(), clock.uptime())
+        self._asks: list[datetime] = []
+        self._seen_version: int | None = None
+        self._stamp: object = None
+        self._credential_trouble: Trouble | None = None
+        self._looked_at = clock.now()
+        self._login_account = LoginAccount(store, note, account_id)
+        self._login: str | None = None
+        self._owner: Account | None = None
+        self._look_again = False
+        self._store_failed = self._failed_unforeseen = False
+        self.publish = publish
+        skew = store.noted_skew(clock.now(), clock.uptime())
+        self.state = MeterState(demo=demo, skew=skew, notice=store.notice())
+        if (document := self._login_account.newest(clock.now())) is not None:
+            self.state = replace(self.state, reading=stand_in(document))
+
+    def say(self, notice: str) -> None:
+        """Put a notice on the screen."""
+        self._update(notice=notice)
+
+    def dismiss(self) -> None:
+        """Take a notice off the screen."""
+        self._update(notice="")
+
+    def pause(self) -> None:
+        """Stop or resume asking; what arrives by itself is still shown."""
+        self._update(paused=not self.state.paused)
+        self._refresh()
+
+    def _update(self, **changes: object) -> None:
+        new = replace(self.state, **changes)  # type: ignore[arg-type]
+        if new != self.state:
+            self.state = new
+            self.publish(new)
+
+    def _show(self, reading: Reading, skew: timedelta) -> None:
+        same_account = self.state.reading is not None and self.state.reading.account == reading.account
+        before = self.state.reading if same_account else None
+        self._update(reading=reading.steadied(before), skew=skew, version=self.state.version + 1)
+
+    def _store_trouble(self, error: StoreError) -> None:
+        self._store_failed = True
+        self._update(notice=error.one_line())
+
+    def _unforeseen(self, error: Exception) -> None:
+        """Said once, not at every beat."""
+        if not self._failed_unforeseen:
+            self._failed_unforeseen = True
+            self._update(notice=crash.one_line(error))
+
+    def _is_refused(self) -> bool:
+        """Whether the server has refused this very credential: it is not sent again by itself until it is another."""
+        return self._gate.refused is not None and self._gate.refused == self._login
+
+    def _due(self) -> datetime | None:
+        """When the server is asked next; None: not by itself, since it has refused this credential."""
+        if self._is_refused():
+            return None
+        reading, skew = self.state.reading, self.state.skew
+        whole_at = None if reading is None or self._login_account.unknown else _whole_at(reading)
+        return self._gate.due(
+            self._clock.now(),
+            self._asks,
+            self._cadence,
+            whole_at,
+            [window.resets_at - skew for window in reading.windows if window.resets_at] if reading else [],
+        )
+
+    def _refresh(self) -> None:
+        """Bring trouble and next ask up to date with the gate and the credential."""
+        now = self._clock.now()
+        trouble = self._credential_trouble
+        if trouble is None and self._gate.trouble is not None:
+            trouble = Trouble.from_text(self._gate.trouble)
+        if trouble is not None and trouble.phase is Phase.WAITING and (self._gate.wait_until or now) <= now:
+            trouble = None  # the wait is over; the next answer decides
+        held = self.state.paused or self._credential_trouble is not None
+        self._update(trouble=trouble, next_ask=None if held else self._due())
+
+    def _known(self) -> Reading | None:
+        from claude_meter_tui.domain.windows import Reading
+
+        document = self._login_account.newest(self._clock.now())
+        return None if document is None else Reading.model_validate(document)
+
+    @property
+    def organization(self) -> str | None:
+        """The uuid of the organization shown; None where it is not known."""
+        return None if self.state.reading is None else self.state.reading.account.organization_uuid
+
+    @property
+    def account_id(self) -> int | None:
+        """See `LoginAccount.account_id`."""
+        return self._login_account.account_id
+
+    @property
+    def pinned(self) -> bool:
+        """See `LoginAccount.pinned`."""
+        return self._login_account.pinned
+
+    def history(self, window: str, since: datetime) -> list[Point]:
+        """Stored utilizations of a window of the account shown, from a time, oldest first; empty if unreadable.
+
+        By the server's clock, as resets are.
+        """
+        try:
+            rows = list(self._store.history(window, since - self.state.skew, self._login_account.account_id))
+        except sqlite3.Error:
+            return []
+        return [
+            Point(
+                self.state.true_now(datetime.fromisoformat(row["observed_at"])),
+                row["utilization"],
+                datetime.fromisoformat(row["resets_at"]) if row["resets_at"] else None,
+            )
+            for row in rows
+        ]
+
+
+# What only a whole answer says (a new window) is worth asking for this often even while everything known is fresh.
+_WHOLE_AT_LEAST = timedelta(hours=4)
+
+
+def _whole_at(reading: Reading) -> datetime | None:
+    """When every window was last observed: later than the last whole answer where other sources know them all."""
+    if reading.whole_at is None:
+        return None
+    if reading.extra_usage is not None and reading.extra_usage.is_shown:
+        return reading.whole_at
+    oldest = min((window.observed_at or reading.whole_at for window in reading.windows), default=reading.whole_at)
+    return min(oldest, reading.whole_at + _WHOLE_AT_LEAST)

@@ -1,0 +1,1 @@
+"""What a person has set: flags, environment and TOML → one Settings."""

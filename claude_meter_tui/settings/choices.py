@@ -1,0 +1,11 @@
+"""The names a person can choose from, in one place: themes, and sources that ask."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+ThemeName = Literal["dark", "light", "contrast", "colorblind", "terminal"]
+AskingSource = Literal["oauth", "browser"]
+
+THEME_NAMES: tuple[str, ...] = get_args(ThemeName)
+ASKING_SOURCES: tuple[str, ...] = get_args(AskingSource)

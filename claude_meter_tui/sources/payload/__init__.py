@@ -1,0 +1,1 @@
+"""A usage body → a Reading. Knows not where the body came from."""

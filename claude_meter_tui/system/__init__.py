@@ -1,0 +1,1 @@
+"""The machine beneath: clocks, paths, crash reports. Knows nothing of windows."""

@@ -1,0 +1,60 @@
+"""Where "now" comes from: a clock is passed in, so that everything can run at any time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from claude_meter_tui.system.uptime import system_uptime
+
+if TYPE_CHECKING:
+    from claude_meter_tui.system.uptime import Uptime
+
+
+class Clock(Protocol):
+    """Tells the local machine's idea of now, as an aware UTC time, and how long the machine has been up."""
+
+    def now(self) -> datetime:
+        """The current time."""
+        ...
+
+    def uptime(self) -> Uptime:
+        """See `uptime.Uptime`."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """The current time."""
+        return datetime.now(UTC)
+
+    def uptime(self) -> Uptime:
+        """See `uptime.system_uptime`."""
+        return system_uptime()
+
+
+class FixedClock:
+    """A clock that stands until it is moved: for tests, pictures and `--at`."""
+
+    def __init__(self, moment: datetime) -> None:
+        self._moment = moment.astimezone(UTC)
+        self._up = timedelta(days=1)
+
+    def now(self) -> datetime:
+        """The moment it stands at."""
+        return self._moment
+
+    def uptime(self) -> Uptime:
+        """A machine started a day before the clock was made."""
+        return "fixed", self._up // timedelta(microseconds=1)
+
+    def advance(self, **span: float) -> None:
+        """Time passes: move on by a `timedelta`'s keywords."""
+        self._moment += timedelta(**span)
+        self._up += timedelta(**span)
+
+    def step(self, **span: float) -> None:
+        """Somebody sets the clock: another time of day, and no time has passed."""
+        self._moment += timedelta(**span)

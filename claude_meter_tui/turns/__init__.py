@@ -1,0 +1,1 @@
+"""Ways in → turns, and the sums of their tokens. Knows no window."""
