@@ -16,6 +16,7 @@ from claude_meter_tui import __version__
 from claude_meter_tui.domain.errors import BadUsageError, MeterError, StoreError
 from claude_meter_tui.domain.foreign_text import shown
 from claude_meter_tui.output import formats
+from claude_meter_tui.settings.choices import ASKING_SOURCES, THEME_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,9 +27,7 @@ environment: CLAUDE_CONFIG_DIR, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_METER_STATE_DIR,
              CLAUDE_METER_API_URL, CLAUDE_METER_WEB_URL, HTTPS_PROXY, NO_COLOR
 exit codes:  0 done, 2 bad usage, 3 no usable credential, 4 could not read and nothing stored
 """
-_SOURCES = ("oauth", "browser")
 _WHOSE = "whose: an email or an organization's uuid, or the beginning of it (default: the account shown last)"
-_THEMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -92,15 +91,17 @@ def _parser() -> _Parser:
     parser.set_defaults(command=_dashboard)
     parser.add_argument("--version", action="version", version=f"claude-meter-tui {__version__}")
     parser.add_argument("--demo", action="store_true", help="a simulated account: no credential, no network")
-    parser.add_argument("--theme", choices=_THEMES, help="colours (remembered when changed with t)")
+    parser.add_argument("--theme", choices=THEME_NAMES, help="colours (remembered when changed with t)")
     parser.add_argument("--ascii", action="store_true", help="only ASCII on the screen")
     parser.add_argument("--account", metavar="WHO", help=_WHOSE)
-    parser.add_argument("--source", choices=_SOURCES, help="whom to ask: Claude Code's login or a browser's session")
+    parser.add_argument(
+        "--source", choices=ASKING_SOURCES, help="whom to ask: Claude Code's login or a browser's session"
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     once = _add(commands, "once", _once, "take one reading, store it, print it")
     once.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
-    once.add_argument("--source", choices=_SOURCES, help="the way in (default: the one chosen, else oauth)")
+    once.add_argument("--source", choices=ASKING_SOURCES, help="the way in (default: the one chosen, else oauth)")
 
     status = _add(commands, "status", _status, "the newest stored reading, for a status bar; no network")
     status.add_argument("-f", "--format", choices=tuple(formats.STYLES), default="plain", help="(default: plain)")

@@ -15,6 +15,7 @@ from claude_meter_tui.domain.errors import BadUsageError, MeterError
 from claude_meter_tui.domain.foreign_text import shown
 from claude_meter_tui.polling.known_accounts import KnownAccounts
 from claude_meter_tui.settings import settings
+from claude_meter_tui.settings.choices import THEME_NAMES
 from claude_meter_tui.sources import available
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system import crash
@@ -130,7 +131,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
 
 def _noted_theme(store: Store) -> str:
     noted = store.note("theme")
-    return noted if noted in settings.THEME_NAMES else "dark"
+    return noted if noted in THEME_NAMES else "dark"
 
 
 def _start_demo(configured: Settings, stack: ExitStack) -> Settings:

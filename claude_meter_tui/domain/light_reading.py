@@ -51,6 +51,7 @@ def _extra(document: ExtraUsageDocument | None) -> SimpleNamespace | None:
         used=used,
         limit=limit,
         utilization=document["utilization"],
+        disabled_reason=document["disabled_reason"],
         limit_reached=reached,
         percent=percent_of_limit(used, limit, document["utilization"]),
         is_shown=worth_showing(document["enabled"], used),

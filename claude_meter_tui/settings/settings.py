@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.secret import Secret
 from claude_meter_tui.settings.cadence import DEMO_CADENCE, Cadence
+from claude_meter_tui.settings.choices import THEME_NAMES
 from claude_meter_tui.system import paths
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ WEB_URL = "https://claude.ai"
 
 # Where claude-meter's extension posts to (FACTS §2).
 BRIDGE_PORT = 63762
-
-THEME_NAMES = ("dark", "light", "contrast", "colorblind", "terminal")
 
 
 @dataclass(frozen=True, slots=True)

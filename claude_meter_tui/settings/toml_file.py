@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.settings.choices import AskingSource, ThemeName  # noqa: TC001 - pydantic reads them
 
 
 class ConfigFile(BaseModel):
@@ -15,12 +16,12 @@ class ConfigFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    theme: Literal["dark", "light", "contrast", "colorblind", "terminal"] | None = None
+    theme: ThemeName | None = None
     ascii: bool | None = None
     show_left: bool | None = None
     api_url: str | None = None
     web_url: str | None = None
-    source: Literal["oauth", "browser"] | None = None
+    source: AskingSource | None = None
     bridge: bool | None = None
     bridge_port: int | None = Field(default=None, ge=1, le=65535)
 

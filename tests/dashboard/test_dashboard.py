@@ -12,7 +12,7 @@ from textual.app import App
 from textual.geometry import Size
 
 from claude_meter_tui.dashboard.themes import THEMES
-from claude_meter_tui.dashboard.widgets.drawn_text import Picture
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText
 from claude_meter_tui.dashboard.widgets.gauge import Gauge
 from claude_meter_tui.demo.server import Reply
 from claude_meter_tui.domain.errors import StoreError
@@ -306,11 +306,11 @@ async def test_without_colour_nothing_is_coloured(bench: Bench) -> None:
         assert pilot.app.theme == "terminal" and pilot.app.native_ansi_color
 
 
-def count_repaints(pilot: object, counted: list[Picture]) -> None:
-    for picture in pilot.app.screen.query(Picture):  # type: ignore[attr-defined]
+def count_repaints(pilot: object, counted: list[DrawnText]) -> None:
+    for picture in pilot.app.screen.query(DrawnText):  # type: ignore[attr-defined]
         render = picture.render
 
-        def counting(picture: Picture = picture, render=render):
+        def counting(picture: DrawnText = picture, render=render):
             counted.append(picture)
             return render()
 
@@ -324,7 +324,7 @@ async def test_only_what_reads_differently_is_painted_again(bench: Bench, scratc
         bench.clock.advance(seconds=2)  # past 12:00:00.4, where every countdown reads differently
         pilot.app._tick()
         await settle(pilot)
-        counted: list[Picture] = []
+        counted: list[DrawnText] = []
         count_repaints(pilot, counted)
         bench.clock.advance(seconds=20)
         for _ in range(5):
@@ -365,7 +365,7 @@ async def test_the_first_picture_is_the_same_with_and_without_pydantic(bench: Be
                 pictures.append(
                     [
                         picture.draw(view, 100, 10)
-                        for picture in pilot.app.screen.query(Picture)
+                        for picture in pilot.app.screen.query(DrawnText)
                         if type(picture).__name__ != "HistoryChart"
                     ]
                 )

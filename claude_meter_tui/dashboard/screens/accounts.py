@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from claude_meter_tui.dashboard.crash_notices import Surviving
 from claude_meter_tui.dashboard.view import name_of
-from claude_meter_tui.dashboard.widgets.drawn_text import GrowingPicture, Line, Lines, Picture, Piece, fitted, width_of
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, Piece, fitted, width_of
 from claude_meter_tui.dashboard.widgets.gauge import FLAGS, LEVEL_STYLES
 from claude_meter_tui.dashboard.widgets.lines import KeyBar
 from claude_meter_tui.domain import urgency
@@ -33,7 +33,7 @@ _QUIET = "$meter-countdown"
 _MOST_IN_STRIP = 5
 
 
-class AccountStrip(GrowingPicture):
+class AccountStrip(GrowingText):
     """A row for each account, where there are several."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - it grows
@@ -41,7 +41,7 @@ class AccountStrip(GrowingPicture):
         return rows(view, width, view.account)[:_MOST_IN_STRIP] if len(view.accounts) > 1 else ()
 
 
-class AccountList(Picture):
+class AccountList(DrawnText):
     """The same to pick from: the cursor instead of the mark."""
 
     cursor: reactive[int] = reactive(0)

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from claude_meter_tui.dashboard.crash_notices import Surviving
 from claude_meter_tui.dashboard.past_times import past_time
 from claude_meter_tui.dashboard.widgets.chart import HistoryChart
-from claude_meter_tui.dashboard.widgets.drawn_text import GrowingPicture, Line, Lines, Picture, first_fitting, fitted
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, fitted
 from claude_meter_tui.dashboard.widgets.gauge import gauge_line, layout
 from claude_meter_tui.dashboard.widgets.lines import Header, KeyBar
 from claude_meter_tui.domain import urgency
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.windows import Window
 
 
-class Figures(GrowingPicture):
+class Figures(GrowingText):
     """The gauge again, and what can be said of it in words."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:
@@ -53,7 +53,7 @@ class Figures(GrowingPicture):
         return (gauge, *rows)[:height]
 
 
-class Moves(Picture):
+class Moves(DrawnText):
     """What the window rose by between readings, and the tokens used here meanwhile."""
 
     def depends_on(self, view: View) -> object:

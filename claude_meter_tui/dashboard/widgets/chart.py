@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.dashboard.widgets.drawn_text import Line, Lines, Picture
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines
 from claude_meter_tui.dashboard.widgets.gauge import LEVEL_STYLES
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.domain.instances import resets_in
@@ -143,7 +143,7 @@ def token_row(series: Sequence[tuple[int, int]], start: datetime, end: datetime,
     return (("tok │", "$meter-countdown"), (cells, "$accent"))
 
 
-class HistoryChart(Picture):
+class HistoryChart(DrawnText):
     """The chart of the selected window; its border's title names it.
 
     Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from claude_meter_tui.dashboard.past_times import turn_time
-from claude_meter_tui.dashboard.widgets.drawn_text import Line, Lines, Picture, first_fitting, fitted, width_of
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines, first_fitting, fitted, width_of
 from claude_meter_tui.dashboard.widgets.gauge import LEVEL_STYLES, bar
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
@@ -30,7 +30,7 @@ def roomy(size: Size) -> bool:
     return size.width >= 60 and size.height >= 22
 
 
-class ComparePanel(Picture):
+class ComparePanel(DrawnText):
     """Follows the selected window."""
 
     def depends_on(self, view: View) -> object:

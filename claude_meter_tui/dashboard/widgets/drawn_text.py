@@ -30,11 +30,11 @@ Lines = tuple[Line, ...]
 _ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌", "=-.|>*oWx=-~->~#####==_:|!<|vno")
 
 
-class Picture(Surviving, Widget, can_focus=False):
+class DrawnText(Surviving, Widget, can_focus=False):
     """Draws `draw(view, width, height)`; subclasses give that and nothing else."""
 
     DEFAULT_CSS = """
-    Picture { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
+    DrawnText { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
 
     view: reactive[View | None] = reactive(None, repaint=False)
@@ -84,7 +84,7 @@ class Picture(Surviving, Widget, can_focus=False):
         return Content("\n").join(Content.assemble(*line) for line in lines)
 
 
-class GrowingPicture(Picture):
+class GrowingText(DrawnText):
     """A picture as high as its lines (`height: auto`)."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's hook

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.cells import cell_len
 from textual.message import Message
 
-from claude_meter_tui.dashboard.widgets.drawn_text import Line, Picture, Piece, fitted
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Piece, fitted
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import short_label
@@ -142,7 +142,7 @@ def _countdown(window: Window, now: datetime) -> str:
     return words.countdown((window.resets_at - now).total_seconds())
 
 
-class Gauge(Picture):
+class Gauge(DrawnText):
     """The line of the window with one key."""
 
     class Picked(Message):

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.style import Style
 
 from claude_meter_tui.dashboard.view import name_of
-from claude_meter_tui.dashboard.widgets.drawn_text import GrowingPicture, Line, Lines, Picture, first_fitting, width_of
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, width_of
 from claude_meter_tui.dashboard.widgets.gauge import BUDGET_LABEL, EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
@@ -32,7 +32,7 @@ _SIGNS = {
 }
 
 
-class Header(Picture):
+class Header(DrawnText):
     """Who, and what the numbers are worth."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
@@ -91,7 +91,7 @@ def _next_ask_words(view: View) -> tuple[str, str]:
 _SENTENCES_FROM = 60
 
 
-class Notice(GrowingPicture):
+class Notice(GrowingText):
     """Why there is nothing newer, and what to do; empty while all is well."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one or two lines
@@ -134,7 +134,7 @@ def _what_follows(view: View) -> str:
     return f"Tried again at {clock}." if at > view.now else "Tried again now."
 
 
-class NextStop(Picture):
+class NextStop(DrawnText):
     """Which window is nearest to full, and when it clears."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
@@ -194,7 +194,7 @@ def _stop_words(view: View, top: Window) -> list[Line]:
     ]
 
 
-class Extra(Picture):
+class Extra(DrawnText):
     """Extra usage in the account's own currency; empty where there is none."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
@@ -274,7 +274,7 @@ _KEYS_OF = {"main": _KEYS, "detail": _DETAIL_KEYS, "compare": _COMPARE_KEYS, "ac
 _SEVERAL_KEYS = (("a", "account", "app.accounts"),)
 
 
-class KeyBar(Picture):
+class KeyBar(DrawnText):
     """The keys that fit, each clickable; a short answer to a key takes its place for a moment."""
 
     def __init__(self, kind: str = "main") -> None:
@@ -313,7 +313,7 @@ class KeyBar(Picture):
 _LONGEST_NAME = 12
 
 
-class TinyStatus(Picture):
+class TinyStatus(DrawnText):
     """The only line beside the gauges on a tiny screen: whose they are, the state, its age, and the next ask."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.dashboard.widgets.drawn_text import Line, Lines, Picture
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines
 from claude_meter_tui.output import words
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _KEY = "bold $accent"
 
 
-class SetupPanel(Picture):
+class SetupPanel(DrawnText):
     """Plain text; it goes by itself as soon as a login is there."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:
