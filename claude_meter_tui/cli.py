@@ -117,8 +117,11 @@ def _parser() -> _Parser:
     compare = _add(commands, "compare", _compare, "per window: the server's percentage beside the local token sum")
     compare.add_argument("--at", metavar="T", help="as it was known then (default: now)")
     compare.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
+    forecast = _add(commands, "forecast", _forecast, "per window: when it fills, and how sure that is")
+    forecast.add_argument("--at", metavar="T", help="as it was known then (default: now)")
+    forecast.add_argument("--json", action="store_true", help="as JSON (README, Scripts)")
 
-    for command in (status, compare):
+    for command in (status, compare, forecast):
         command.add_argument("--account", metavar="WHO", default=argparse.SUPPRESS, help=_WHOSE)
 
     history = _add(commands, "history", _history, "stored readings")
@@ -214,6 +217,12 @@ def _local(parsed: argparse.Namespace) -> int:
         timezone=parsed.timezone,
         as_json=parsed.json,
     )
+
+
+def _forecast(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import forecast
+
+    return forecast.run(os.environ, at=parsed.at, as_json=parsed.json, account=parsed.account)
 
 
 def _compare(parsed: argparse.Namespace) -> int:

@@ -224,6 +224,23 @@ class StoredReadings:
                 "resets_at": iso_of(resets_at),
             }
 
+    def points(
+        self, account_id: int | None, since: datetime, until: datetime
+    ) -> dict[str, list[tuple[float, float, float | None]]]:
+        """(seconds since 1970, percent, reset) of every window's readings from a time to another, oldest first."""
+        rows = self._db.execute(
+            "SELECT w.key, r.observed_at, w.utilization, w.resets_at FROM readings r"
+            " JOIN windows w ON w.reading_id = r.id WHERE r.observed_at >= ? AND r.observed_at <= ?"
+            " AND (? IS NULL OR r.account_id = ?) ORDER BY r.observed_at, r.id",
+            (micros(since), micros(until), account_id, account_id),
+        )
+        found: dict[str, list[tuple[float, float, float | None]]] = {}
+        for key, observed_at, utilization, resets_at in rows:
+            used = min(utilization, MOST_PERCENT)
+            reset = None if resets_at is None else resets_at / 1e6
+            found.setdefault(shown(key), []).append((observed_at / 1e6, used, reset))
+        return found
+
     def count(self) -> int:
         """How many readings are stored."""
         value: int = self._db.execute("SELECT count(*) FROM readings").fetchone()[0]

@@ -1,0 +1,247 @@
+"""When each window fills before its reset: the account's own past, replayed from moments like this one.
+
+Each of some hundred paths begins at a drawn estimate of now, goes on as the past went on from a moment like this one
+(hour, workday, use in the last 10, 30 and 120 minutes), then with whole days of the same kind. A full window stops what
+counts in it, five_hour opens with the first request, a reset ends an instance, near a weekly limit people slow down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claude_meter_tui.analysis.estimate import opened_at
+from claude_meter_tui.analysis.history import STEP
+
+if TYPE_CHECKING:
+    from claude_meter_tui.analysis.estimate import Estimate
+    from claude_meter_tui.analysis.habit import Habit
+    from claude_meter_tui.analysis.history import Floats, Past
+    from claude_meter_tui.analysis.weights import Weights
+
+_DAY_STEPS = 144
+_WEEK_STEPS = 7 * _DAY_STEPS
+_RECENT_DAYS = 20.0
+# As if this many days of a widely drawn, invented habit had been seen besides the real ones.
+_INVENTED_DAYS = 1.0
+_FAN_POINTS = 84
+# Weeks of one person differ by more than their days drawn at random would make them (log sd).
+_WEEKS_DIFFER = 0.35
+
+
+@dataclass
+class Future:
+    """What the paths say of one window.
+
+    Attributes:
+        fills: (paths,) when it reaches 100, seconds since 1970; infinite where its instance ends before.
+        at_reset: (paths,) how full it is when its instance ends.
+        fan: (moments, 4) seconds since 1970, and 10, 50 and 90 % of how full it is then.
+    """
+
+    fills: Floats
+    at_reset: Floats
+    fan: Floats
+
+
+def forecast(
+    past: Past, weights: Weights, habit: Habit, now: list[Estimate], draws: Floats, chance: np.random.Generator
+) -> list[Future]:
+    """One for each window, from as many paths as there are draws."""
+    paths = len(draws)
+    windows = past.windows
+    ends = np.array([each.instance.resets_at for each in now])
+    horizon = _horizon(past, now)
+    use = _paths(past, habit, paths, horizon, chance)
+    scales = weights.scales(draws)
+    level = np.array([each.used for each in now]).T.copy()
+    session = np.array([window.session for window in windows])
+    weekly = ~session
+    parts = habit.growth.shape[0] - len(windows)
+    fills = np.full((paths, len(windows)), np.inf)
+    final = np.full((paths, len(windows)), np.nan)
+    limit = 100.0
+    already = level >= limit
+    fills[already] = past.now
+    open_until = np.where(np.isfinite(ends), (ends - past.now) / STEP, np.inf)[None].repeat(paths, axis=0)
+    opened = np.isfinite(ends)[None].repeat(paths, axis=0) | weekly[None]
+    ended = np.zeros((paths, len(windows)), bool)
+    stops = habit.stops.astype(float)
+    length = np.array([(window.length or np.inf) / STEP for window in windows])
+    signature = habit.growth[:parts] > 0
+    every = max(1, -(-horizon // _FAN_POINTS))
+    fan: list[Floats] = []
+    for step in range(horizon):
+        if step % every == 0:
+            fan.append(np.where(ended, np.nan, level))
+        over = (open_until <= step) & opened
+        if over.any():
+            first = over & ~ended
+            final[first] = level[first]
+            ended |= over
+            level[over] = 0.0
+            renew = over & weekly[None]
+            open_until[renew] += length[None].repeat(paths, axis=0)[renew]
+            opened[over & session[None]] = False
+            open_until[over & session[None]] = np.inf
+            if ended.all():
+                break
+        added = use[:, step]
+        if not past.carries_on:
+            added = added * ((level >= limit).astype(float) @ stops < 0.5)
+        rises = (added[:, :parts] @ signature.astype(float)) * scales + added[:, parts:]
+        near = ((level >= 90) & weekly[None]).any(axis=1)
+        rises[near] *= habit.pace
+        begin = (rises > 1e-6) & ~opened
+        if begin.any():
+            for number in np.flatnonzero(begin.any(axis=0)):
+                moment = opened_at(windows[number], past.now + step * STEP)
+                open_until[begin[:, number], number] = (moment - past.now) / STEP + length[number]
+            opened |= begin
+        before = level
+        level = level + rises
+        reached = (level >= limit) & (before < limit) & ~ended & ~np.isfinite(fills)
+        if reached.any():
+            part = np.clip((limit - before) / np.maximum(rises, 1e-9), 0, 1)
+            moment = past.now + (step + part) * STEP
+            fills[reached] = moment[reached]
+        if not past.carries_on:
+            level = np.minimum(level, np.maximum(limit, before))
+    left = ~np.isfinite(final)
+    final[left] = level[left]
+    table = np.array(fan)
+    return [
+        Future(fills[:, number], final[:, number], _fan_of(table[:, :, number], past.now, every))
+        for number in range(len(windows))
+    ]
+
+
+def _fan_of(levels: Floats, now: float, every: int) -> Floats:
+    """(moments, 4): the time, and 10, 50 and 90 % of the paths whose instance has not ended by then."""
+    rows = []
+    for number, row in enumerate(levels):
+        open_still = row[np.isfinite(row)]
+        if len(open_still) < 0.2 * len(row):
+            break
+        rows.append((now + number * every * STEP, *np.quantile(open_still, (0.1, 0.5, 0.9))))
+    return np.array(rows).reshape(-1, 4)
+
+
+def _horizon(past: Past, now: list[Estimate]) -> int:
+    """Steps until the last of the instances of now has ended, a week at most."""
+    last = max((each.instance.resets_at for each in now if np.isfinite(each.instance.resets_at)), default=past.now)
+    steps = int(np.ceil((last - past.now) / STEP)) + 1
+    idle = any(not np.isfinite(each.instance.resets_at) for each in now)
+    return min(max(steps, _DAY_STEPS if idle else 1), _WEEK_STEPS + 1)
+
+
+def _paths(past: Past, habit: Habit, paths: int, horizon: int, chance: np.random.Generator) -> Floats:
+    """(paths, steps, parts): what is used from now on, replayed."""
+    steps, parts = habit.use.shape
+    found = np.zeros((paths, horizon, parts))
+    local = past.now + past.offset
+    first_step = int((habit.begins + past.offset) // STEP)
+    here = int(local // STEP)
+    total = habit.total
+    cut = _quiet_step(total, first_step)
+    until_cut = (cut - here) % _DAY_STEPS or _DAY_STEPS
+    now_features = _features(total, np.array([steps]))
+    moments = np.arange(12, max(12, steps - 6))
+    invented = chance.random(paths) < _INVENTED_DAYS / (_INVENTED_DAYS + steps / _DAY_STEPS)
+    if len(moments) > _DAY_STEPS // 2:
+        weight = _likeness(total, moments, now_features[0], first_step, here, steps)
+        start = chance.choice(moments, paths, p=weight)
+    else:
+        start = np.full(paths, max(0, steps - 6))
+        invented[:] = True
+    for path in range(paths):
+        piece = habit.use[start[path] : start[path] + min(until_cut, horizon)]
+        found[path, : len(piece)] = piece
+    days = _whole_days(total, first_step, cut)
+    at = until_cut
+    strength = chance.lognormal(0.0, _WEEKS_DIFFER, paths)
+    while at < horizon:
+        kind = _is_free_day((here + at) // _DAY_STEPS)
+        chosen = _drawn_days(days, kind, steps, paths, chance)
+        if chosen is None:
+            invented[:] = True
+            break
+        width = min(_DAY_STEPS, horizon - at)
+        for path in range(paths):
+            piece = habit.use[chosen[path] : chosen[path] + width]
+            found[path, at : at + len(piece)] = piece * strength[path]
+        at += _DAY_STEPS
+    for number in np.flatnonzero(invented):
+        found[number] = _invented(habit, horizon, here, chance)
+    return found
+
+
+def _features(total: Floats, moments: np.ndarray) -> Floats:
+    """(moments, 4) use in the last 10, 30 and 120 minutes and 8 hours, on a scale on which likeness can be measured."""
+    sums = np.concatenate([[0.0], np.cumsum(total)])
+    columns = [(sums[moments] - sums[np.maximum(moments - back, 0)]) / back for back in (1, 3, 12, 48)]
+    return np.asarray(np.log1p(np.stack(columns, axis=1) * 2))
+
+
+def _likeness(total: Floats, moments: np.ndarray, now: Floats, first_step: int, here: int, steps: int) -> Floats:
+    features = _features(total, moments)
+    hour = ((moments + first_step - here) % _DAY_STEPS + _DAY_STEPS // 2) % _DAY_STEPS - _DAY_STEPS // 2
+    distance = (hour / 9.0) ** 2 + ((features - now) ** 2 / np.array([0.9, 0.7, 0.5, 0.5]) ** 2).sum(axis=1)
+    other_kind = _is_free_day((moments + first_step) // _DAY_STEPS) != _is_free_day(here // _DAY_STEPS)
+    distance += 3.0 * other_kind
+    age = (steps - moments) / _DAY_STEPS / _RECENT_DAYS
+    weight = np.exp(-0.5 * distance - 0.7 * age) + 1e-12
+    return np.asarray(weight / weight.sum())
+
+
+def _is_free_day(day: np.ndarray | int) -> np.ndarray | bool:
+    """Saturday or Sunday, of days since 1970 (a Thursday)."""
+    return (day + 3) % 7 >= 5
+
+
+def _quiet_step(total: Floats, first_step: int) -> int:
+    """The step of the day at whose hour least is used: days are cut there."""
+    day = (np.arange(len(total)) + first_step) % _DAY_STEPS
+    sums = np.bincount(day, total, minlength=_DAY_STEPS)
+    smooth = np.convolve(np.concatenate([sums[-9:], sums, sums[:9]]), np.ones(19), "valid")
+    quiet = np.flatnonzero(smooth <= smooth.min() + 1e-9)
+    near_four = np.abs(quiet - 24)
+    return int(quiet[np.argmin(near_four)])
+
+
+def _whole_days(total: Floats, first_step: int, cut: int) -> np.ndarray:
+    """(first step, whether a free day) of every day known as a whole, cut at the quiet step."""
+    first = (cut - first_step) % _DAY_STEPS
+    starts = np.arange(first, len(total) - _DAY_STEPS + 1, _DAY_STEPS)
+    kinds = _is_free_day((starts + first_step + _DAY_STEPS // 2) // _DAY_STEPS)
+    return np.stack([starts, np.asarray(kinds, int)], axis=1) if len(starts) else np.zeros((0, 2), int)
+
+
+def _drawn_days(
+    days: np.ndarray, free: np.ndarray | bool, steps: int, paths: int, chance: np.random.Generator
+) -> np.ndarray | None:
+    if not len(days):
+        return None
+    age = (steps - days[:, 0]) / _DAY_STEPS / _RECENT_DAYS
+    weight = np.exp(-0.7 * age) * np.where(days[:, 1] == int(bool(free)), 1.0, 0.06) + 1e-9
+    return chance.choice(days[:, 0], paths, p=weight / weight.sum())
+
+
+def _invented(habit: Habit, horizon: int, here: int, chance: np.random.Generator) -> Floats:
+    """A habit drawn widely: the present pace for a while, then some hours of use on most days."""
+    mean = habit.use.mean(axis=0) if len(habit.use) else np.zeros(habit.use.shape[1])
+    lately = habit.use[-6:].mean(axis=0) if len(habit.use) else mean
+    found = np.zeros((horizon, habit.use.shape[1]))
+    burst = int(chance.exponential(12.0))
+    found[:burst] = lately
+    rate = np.maximum(mean, lately / 4) * chance.lognormal(0.0, 0.7)
+    for day in range(horizon // _DAY_STEPS + 2):
+        if chance.random() < 0.75:
+            begin = day * _DAY_STEPS - here % _DAY_STEPS + int(chance.normal(60, 10))
+            width = int(chance.uniform(18, 66))
+            start, end = max(begin, burst), min(begin + width, horizon)
+            if end > start:
+                found[start:end] += rate * 1.2
+    return found

@@ -1,0 +1,107 @@
+"""What is stored of an account → `Past`: its readings thinned to where they change, its turns by groups of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claude_meter_tui.analysis.attribution import family, what_counts
+from claude_meter_tui.analysis.history import LOOK_BACK, Past, WindowPast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from claude_meter_tui.domain.windows import Window
+    from claude_meter_tui.turns.turn import Turn
+
+Reading = tuple[float, float, float | None]
+"""(seconds since 1970, percent, reset in seconds since 1970)."""
+
+
+def past_of(
+    windows: Sequence[Window],
+    readings: Mapping[str, Sequence[Reading]],
+    turns: Iterable[Turn],
+    *,
+    now: float,
+    skew: float = 0.0,
+    offset: float = 0.0,
+    carries_on: bool = False,
+) -> tuple[Past, dict[str, int]]:
+    """What is known at a moment, and the group of every model met.
+
+    Args:
+        windows: as newly read.
+        readings: of each window, oldest first, by the server's clock.
+        turns: what counts, by the local clock.
+        now: the moment, by the server's clock, in seconds.
+        skew: seconds the server's clock is ahead of the local one.
+        offset: seconds the local time of day is ahead of UTC.
+        carries_on: whether extra usage goes on past 100 %.
+    """
+    rules = [what_counts(window)[1] for window in windows]
+    groups: dict[tuple[str, tuple[bool, ...]], int] = {}
+    models: dict[str, int] = {}
+    rows: list[tuple[float, int, int, int, int, int, int]] = []
+    for turn in turns:
+        at = turn.at / 1000 + skew
+        if not turn.on_plan or at > now:
+            continue
+        group = models.get(turn.model)
+        if group is None:
+            counts = tuple(rule(turn) for rule in rules)
+            group = models[turn.model] = groups.setdefault((family(turn.model), counts), len(groups))
+        rows.append(
+            (
+                at,
+                group,
+                turn.input_tokens,
+                turn.output_tokens,
+                turn.cache_write_5m_tokens,
+                turn.cache_write_1h_tokens,
+                turn.cache_read_tokens,
+            )
+        )
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    counted = [[counts[number] for _, counts in groups] for number in range(len(windows))]
+    made = [
+        _window(window, readings.get(window.key, ()), counted[number], now) for number, window in enumerate(windows)
+    ]
+    families = [name for name, _ in groups]
+    past = Past(now, offset, made, families, table[:, 0], table[:, 1].astype(np.int64), table[:, 2:], carries_on)
+    return past, models
+
+
+def _window(window: Window, readings: Sequence[Reading], counts: list[bool], now: float) -> WindowPast:
+    kept = _thinned([reading for reading in readings if now - LOOK_BACK < reading[0] <= now])
+    table = np.array([(at, used, np.nan if reset is None else reset) for at, used, reset in kept], dtype=np.float64)
+    table = table.reshape(-1, 3)
+    length = None if window.length_seconds is None else float(window.length_seconds)
+    return WindowPast(
+        window.key,
+        length,
+        window.group == "session",
+        np.array(counts, dtype=np.bool_),
+        table[:, 0],
+        table[:, 1],
+        table[:, 2],
+    )
+
+
+def _thinned(readings: list[Reading]) -> list[Reading]:
+    """Of readings that say the same one after the other, the first and the last; jitter of a reset is no change."""
+    kept: list[Reading] = []
+    for reading in readings:
+        if len(kept) >= 2 and _same(kept[-2], kept[-1]) and _same(kept[-1], reading):
+            kept[-1] = reading
+        else:
+            kept.append(reading)
+    return kept
+
+
+def _same(one: Reading, other: Reading) -> bool:
+    if one[1] != other[1] or (one[2] is None) != (other[2] is None):
+        return False
+    return one[2] is None or other[2] is None or abs(one[2] - other[2]) < 60

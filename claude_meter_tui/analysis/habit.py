@@ -1,0 +1,216 @@
+"""What was used when: the past in steps of ten minutes, as points each step added to each window.
+
+Two parts: what turns here added, by the classes of models that count in the same windows; and what came from elsewhere,
+from the rises that turns do not explain. While a window was full nothing could be used, so those steps are filled with
+what preceded them (FACTS §7: the largest single gain).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from claude_meter_tui.analysis.history import STEP
+from claude_meter_tui.analysis.weights import predicted
+
+if TYPE_CHECKING:
+    from claude_meter_tui.analysis.history import Floats, Past
+    from claude_meter_tui.analysis.weights import Weights
+
+_DAYS = 42
+_DAY_STEPS = 144
+_LONG_RUN = 18  # three hours: what preceded says no more of what follows later
+
+
+@dataclass
+class Habit:
+    """The past by steps.
+
+    Attributes:
+        begins: the time of the first step.
+        use: (steps, parts) weighted tokens by class, then points from elsewhere by window.
+        growth: (parts, windows) points of a window a unit of a part adds.
+        stops: (windows, parts) whether a full window stops a part.
+        pace: by how much use slows near a weekly limit.
+    """
+
+    begins: float
+    use: Floats
+    growth: Floats
+    stops: np.ndarray
+    pace: float
+
+    @property
+    def total(self) -> Floats:
+        """(steps,) a measure of how much was used in a step: points of all windows, each window weighing the same."""
+        points = self.use @ self.growth
+        mean = points.mean(axis=0)
+        return np.asarray((points / np.maximum(mean, 1e-9)).mean(axis=1) * float((mean > 1e-9).any()))
+
+
+def habit_of(past: Past, weights: Weights) -> Habit:
+    """The habit as known at the moment."""
+    last = int((past.now + past.offset) // STEP)
+    first = max(last - _DAYS * _DAY_STEPS, int((past.begins + past.offset) // STEP))
+    steps = last - first
+    begins = first * STEP - past.offset
+    windows = len(past.windows)
+    counts = np.array([window.counts for window in past.windows]).reshape(windows, len(past.families))
+    signatures, classes = (
+        np.unique(counts, axis=1, return_inverse=True)
+        if counts.size
+        else (np.zeros((windows, 0), bool), np.zeros(0, int))
+    )
+    classes = classes.ravel()
+    used = np.zeros((steps, signatures.shape[1]))
+    prices = weights.prices(weights.center[None], past.families)[0]
+    if len(past.at):
+        cost = (past.tokens / 1e6 * prices[past.family]).sum(axis=1)
+        place = ((past.at - begins) // STEP).astype(int)
+        inside = (place >= 0) & (place < steps)
+        np.add.at(used, (place[inside], classes[past.family[inside]]), cost[inside])
+    elsewhere = _elsewhere(past, weights, begins, steps)
+    use = np.hstack([used, elsewhere])
+    scales = weights.scales(weights.center[None])[0]
+    growth = np.vstack([signatures.T * scales, np.eye(windows)])
+    every = np.array(
+        [
+            window.counts.all() if len(window.counts) else window.key in ("five_hour", "seven_day")
+            for window in past.windows
+        ],
+        bool,
+    )
+    every |= np.array([window.key in ("five_hour", "seven_day") for window in past.windows], bool)
+    stops = np.hstack([signatures, np.eye(windows, dtype=bool) | every[:, None]])
+    full, near = _levels(past, begins, steps)
+    blocked = full @ stops > 0
+    use = _filled(use, blocked)
+    pace = _pace(use, near & ~full.any(axis=1), ~near & ~full.any(axis=1))
+    return Habit(begins, use, growth, stops, pace)
+
+
+def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Floats:
+    """(steps, windows) points that turns here do not explain, spread over the time between readings."""
+    found = np.zeros((steps, len(past.windows)))
+    edges = begins + np.arange(steps + 1) * STEP
+    spans = weights.spans
+    mean, _ = predicted(weights.center, spans, past) if spans is not None else (np.zeros(0), None)
+    for number, window in enumerate(past.windows):
+        if len(window.at) < 2:
+            continue
+        prices = weights.prices(weights.center[None], past.families)[0]
+        tokens = past.tokens_between(window.at[:-1], window.at[1:]) * window.counts[None, :, None]
+        scale = float(np.exp(weights.center[number]))
+        here = scale * (tokens * prices).sum(axis=(1, 2))
+        same = window.instance[1:] == window.instance[:-1]
+        rise = np.where(same, window.used[1:] - window.used[:-1], window.used[1:])
+        rest = rise - here
+        total = np.zeros(steps + 1)
+        for instance in np.unique(window.instance):
+            mine = np.flatnonzero(window.instance[1:] == instance)
+            if not len(mine):
+                continue
+            level = _rising(np.cumsum(rest[mine]))
+            added = np.diff(level, prepend=min(0.0, level[0]))
+            added *= _share_from_elsewhere(spans, mean, number, window.at[mine + 1], weights)
+            for start, end, points in zip(window.at[mine], window.at[mine + 1], added, strict=True):
+                if points > 0.02:
+                    total += points * np.clip((edges - start) / max(end - start, 1.0), 0, 1)
+        found[:, number] = np.diff(total)
+    return _finer(past, found)
+
+
+def _share_from_elsewhere(spans: object, mean: Floats, number: int, ends: Floats, weights: Weights) -> Floats:
+    """How sure it is, for each reading, that what its stretch has over is more than rounding and noise."""
+    if spans is None:
+        return np.ones(len(ends))
+    mine = np.flatnonzero(spans.window == number)  # type: ignore[attr-defined]
+    if not len(mine):
+        return np.ones(len(ends))
+    over = spans.rise[mine] - mean[mine]  # type: ignore[attr-defined]
+    sd = np.sqrt(spans.rounding[mine] + (weights.noise * mean[mine]) ** 2)  # type: ignore[attr-defined]
+    sure = np.clip((over / sd - 0.7) / 1.5, 0.0, 1.0)
+    sure[mean[mine] < 0.3] = 1.0
+    order = np.argsort(spans.until[mine])  # type: ignore[attr-defined]
+    place = np.searchsorted(spans.until[mine][order], ends - 1)  # type: ignore[attr-defined]
+    return np.where(place < len(mine), sure[order][np.minimum(place, len(mine) - 1)], 0.5)
+
+
+def _rising(level: Floats) -> Floats:
+    """The nearest series that never falls (pool adjacent violators)."""
+    values: list[float] = []
+    sizes: list[int] = []
+    for value in level:
+        values.append(float(value))
+        sizes.append(1)
+        while len(values) > 1 and values[-2] > values[-1]:
+            size = sizes[-2] + sizes[-1]
+            values[-2:] = [(values[-2] * sizes[-2] + values[-1] * sizes[-1]) / size]
+            sizes[-2:] = [size]
+    return np.repeat(values, sizes)
+
+
+def _finer(past: Past, found: Floats) -> Floats:
+    """The week's use by the five-hour window's rises, which are finer than its own whole percents."""
+    keys = [window.key for window in past.windows]
+    if "five_hour" not in keys or "seven_day" not in keys:
+        return found
+    five, week = found[:, keys.index("five_hour")], found[:, keys.index("seven_day")]
+    if five.sum() > 20 and week.sum() > 3:
+        found[:, keys.index("seven_day")] = five * week.sum() / five.sum()
+    return found
+
+
+def _levels(past: Past, begins: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """((steps, windows) whether it was full, (steps,) whether a weekly window stood at 90 % or more)."""
+    moments = begins + (np.arange(steps) + 0.5) * STEP
+    full = np.zeros((steps, len(past.windows)), bool)
+    near = np.zeros(steps, bool)
+    for number, window in enumerate(past.windows):
+        if not len(window.at):
+            continue
+        place = np.searchsorted(window.at, moments, "right") - 1
+        known = place >= 0
+        level = np.where(known, window.used[np.maximum(place, 0)], 0)
+        reset = window.resets[np.maximum(place, 0)]
+        over = reset <= moments
+        full[:, number] = known & (level >= 99.5) & ~over
+        if not window.session:
+            near |= known & (level >= 90) & ~over
+    return full, near
+
+
+def _filled(use: Floats, blocked: np.ndarray) -> Floats:
+    """Steps in which nothing could be used, with what preceded them; long ones with the days before at that time."""
+    filled = use.copy()
+    for part in range(use.shape[1]):
+        mask = blocked[:, part]
+        if not mask.any():
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            near = min(end - start, _LONG_RUN, start)
+            if near:
+                before = filled[start - near : start, part]
+                filled[start : start + near, part] = before
+            for step in range(start + near, end):
+                for days in (1, 7, 2, 3, 4, 5, 6):
+                    other = step - days * _DAY_STEPS
+                    if other >= 0 and not mask[other]:
+                        filled[step, part] = use[other, part]
+                        break
+    return filled
+
+
+def _pace(use: Floats, near: np.ndarray, far: np.ndarray) -> float:
+    """Use near a weekly limit beside the usual at the same hours, shrunk to a slight slow-down."""
+    total = use.sum(axis=1) if not use.size else (use / np.maximum(use.mean(axis=0), 1e-12)).mean(axis=1)
+    if not len(total) or not far.any():
+        return 0.75
+    hour = (np.arange(len(total)) // 6) % 24
+    usual = np.array([total[far & (hour == each)].mean() if (far & (hour == each)).any() else 0 for each in range(24)])
+    expected = usual[hour][near].sum()
+    strength = 48 * max(total[far].mean(), 1e-9)
+    return float(np.clip((total[near].sum() + 0.65 * strength) / (expected + strength), 0.35, 1.0))

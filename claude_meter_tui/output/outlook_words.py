@@ -1,0 +1,122 @@
+"""What the analysis came to, in sentences a person acts on. Every one names how sure it is. Light."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from claude_meter_tui.output.words import amount, clock_time, countdown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from claude_meter_tui.analysis.outlook import Outlook, Quantiles, WindowOutlook
+
+# From here on a thing is likely enough to be said without "may".
+_LIKELY_FROM = 0.5
+_HOLDS_FROM = 0.9
+# A share of a window that small is not told from rounding.
+_ELSEWHERE_FROM = 0.04
+
+
+def estimated(percent: float) -> str:
+    """`≈44 %`: an estimate, never below one percent's doubt."""
+    return f"≈{percent:.0f} %"
+
+
+def chance(probability: float | None) -> str:
+    """`85 %`, `< 1 %`, `> 99 %`: nothing is quite certain."""
+    if probability is None:
+        return ""
+    if probability < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < probability < 1 else f"{probability * 100:.0f} %"
+
+
+def moment_of(value: str | float) -> datetime:
+    """A time of the outlook."""
+    return datetime.fromisoformat(str(value))
+
+
+def between(times: Quantiles, now: datetime) -> str:
+    """`15:50–18:10`, `Thu 16:30–Fri 09:10`: the range that holds with 80 %."""
+    first, last = (clock_time(moment_of(times[name]), now) for name in ("p10", "p90"))
+    if first == last:
+        return first
+    day = first.rpartition(" ")[0]
+    return f"{first}–{last.removeprefix(day + ' ') if day else last}"
+
+
+def next_stop_sentence(outlook: Outlook, labels: Mapping[str, str], now: datetime) -> str:
+    """The sentence to act on: which window, when, how sure, free again when; or that nothing fills."""
+    variants = next_stop_variants(outlook, labels, now)
+    return variants[0]
+
+
+def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetime) -> list[str]:
+    """The same from long to short, for as much room as there is."""
+    stop = next((each for each in outlook["windows"] if each["key"] == outlook["next_stop"]), None)
+    if stop is None or stop["first_at"] is None:
+        sure = chance(outlook["nothing_fills"])
+        return [f"Nothing fills before it clears ({sure} sure)", f"nothing fills ({sure})"]
+    label = labels.get(stop["key"], stop["key"])
+    clears = _clears(stop, now)
+    if stop["utilization"] >= 100:
+        return [f"{label} is full{clears}", f"{label} full{clears}", f"{label} full"]
+    at, span = clock_time(moment_of(stop["first_at"]["p50"]), now), between(stop["first_at"], now)
+    sure = chance(stop["first"])
+    if stop["first"] < _LIKELY_FROM:
+        holds = chance(outlook["nothing_fills"])
+        return [
+            f"{label} may fill first, about {at} ({span}), {sure} likely · nothing fills: {holds}{clears}",
+            f"{label} may fill first, about {at}, {sure} likely{clears}",
+            f"{label} may fill {at} ({sure})",
+        ]
+    return [
+        f"{label} fills first, likely at {at} ({span}), {sure} sure{clears}",
+        f"{label} fills first, likely {at}, {sure} sure{clears}",
+        f"{label} fills {at} ({sure})",
+    ]
+
+
+def _clears(stop: WindowOutlook, now: datetime) -> str:
+    if stop["resets_at"] is None:
+        return ""
+    resets_at = moment_of(stop["resets_at"])
+    left = countdown((resets_at - now).total_seconds()).replace("  ", " ")
+    return f" · clears {clock_time(resets_at, now)} ({left})"
+
+
+def row_words(window: WindowOutlook, now: datetime) -> str:
+    """`full Thu 16:30 · 85 %`, `may fill · 30 %`, `holds`: for a window's row; empty where nothing is known."""
+    probability, at = window["probability"], window["full_at"]
+    if probability is None or window["resets_at"] is None:
+        return ""
+    if window["utilization"] >= 100:
+        return "full"
+    if probability < 1 - _HOLDS_FROM or at is None:
+        return "holds"
+    if probability < _LIKELY_FROM:
+        return f"may fill · {chance(probability)}"
+    return f"full {clock_time(moment_of(at['p50']), now)} · {chance(probability)}"
+
+
+def why_they_differ(window: WindowOutlook) -> list[str]:
+    """Why the server's percentage and a local token sum disagree, in plain sentences; empty where it is not known."""
+    found = []
+    point, share, step = window["tokens_per_point"], window["elsewhere_share"], window["step"]
+    if step is not None:
+        change = (step["factor"] - 1) * 100
+        less = f"{-change:.0f} % less" if change < 0 else f"{change:.0f} % more"
+        since = moment_of(step["since"])
+        found.append(f"since {since:%b} {since.day} a token uses up {less}: the limit seems to have changed")
+    if point is not None:
+        low, high = amount(round(point["low"])), amount(round(point["high"]))
+        found.append(f"1 point ≈ {amount(round(point['estimate']))} weighted tokens ({low}–{high})")
+    if share is not None:
+        least, most = share["low"] * 100, share["high"] * 100
+        if share["estimate"] >= _ELSEWHERE_FROM:
+            found.append(f"elsewhere ≈ {share['estimate'] * 100:.0f} % of it ({least:.0f}–{most:.0f} %)")
+        else:
+            found.append(f"nearly all of it was used here (elsewhere at most {most:.0f} %)")
+    return found
