@@ -18,6 +18,8 @@ from claude_meter_tui.analysis.history import KINDS, STEP
 from claude_meter_tui.domain.bounds import iso_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from claude_meter_tui.analysis.history import Floats, Past
     from claude_meter_tui.analysis.outlook import Outlook, Quantiles, Range, Step, WindowOutlook
     from claude_meter_tui.analysis.weights import Weights
@@ -30,19 +32,20 @@ _SHARE_FROM = 4.0
 _NAMED_FROM = 0.1
 
 
-def analyse(past: Past, models: dict[str, int]) -> Outlook:
+def analyse(past: Past, models: dict[str, int], *, ahead: bool = True) -> Outlook:
     """The outlook of an account.
 
     Args:
         past: what is known at `past.now`.
         models: the group (an index of `past.families`) of every model met, for what a token of it costs.
+        ahead: whether to look ahead too; without, nothing is said of when a window fills.
     """
     chance = np.random.default_rng(20260101)
     weights = learning.learn(past)
     draws = weights.draw(PATHS, chance)
     habit = habit_of(past, weights)
     now = estimate(past, weights, draws, _since_reading(past, habit, chance), chance)
-    futures = forecast(past, weights, habit, now, draws, chance)
+    futures = forecast(past, weights, habit, now, draws, chance) if ahead else [None] * len(past.windows)
     firsts = _firsts(futures)
     windows = [
         _window(past, weights, draws, number, now[number], futures[number], firsts == number, models)
@@ -74,11 +77,11 @@ def _since_reading(past: Past, habit: Habit, chance: np.random.Generator) -> Flo
     return found
 
 
-def _firsts(futures: list[Future]) -> np.ndarray:
+def _firsts(futures: Sequence[Future | None]) -> np.ndarray:
     """(paths,) which window fills first before its reset; -1 where none does."""
-    if not futures:
+    fills = np.array([future.fills for future in futures if future is not None])
+    if not len(fills):
         return np.full(PATHS, -1)
-    fills = np.array([future.fills for future in futures])
     return np.where(np.isfinite(fills.min(axis=0)), fills.argmin(axis=0), -1)
 
 
@@ -88,7 +91,7 @@ def _window(
     draws: Floats,
     number: int,
     now: Estimate,
-    future: Future,
+    future: Future | None,
     first: np.ndarray,
     models: dict[str, int],
 ) -> WindowOutlook:
@@ -96,16 +99,16 @@ def _window(
     known = bool(weights.known[number])
     counted = bool(window.counts.any())
     price = weights.prices(weights.center[None], past.families)[0] * float(np.exp(weights.center[number])) / 1e6
-    fills = np.isfinite(future.fills)
     full = bool(now.read >= 100)
     full_since = _full_since(past, number) if full else None
-    probability = 1.0 if full else float((fills.sum() + 0.5) / (len(fills) + 1))
-    at = future.fills[fills]
-    times: Quantiles | None = None
+    probability, times, at_reset, first_at = None, None, None, None
+    if future is not None:
+        fills = np.isfinite(future.fills)
+        probability = 1.0 if full else round(float((fills.sum() + 0.5) / (len(fills) + 1)), 4)
+        times, first_at = _times(future.fills[fills]), _times(future.fills[first])
+        at_reset = _levels(future.at_reset)
     if full_since is not None:
-        times = {"p10": full_since, "p50": full_since, "p90": full_since}
-    elif fills.sum() >= 5:
-        times = _times(at)
+        times = first_at = {"p10": full_since, "p50": full_since, "p90": full_since}
     read = now.read if len(now.instance.chosen) else 0.0
     hour = _points_since(past, weights, number, past.now - 3600)
     pace = _this_pace(past, now, hour)
@@ -119,12 +122,14 @@ def _window(
         "elsewhere_share": _elsewhere(now) if known and counted else None,
         "missing": _missing(weights, number, counted=counted),
         "step": _step(weights, number),
-        "probability": round(probability, 4),
+        "probability": probability,
         "full_at": times,
-        "at_reset": _levels(future.at_reset),
-        "fan": [(round(t), round(a, 1), round(b, 1), round(c, 1)) for t, a, b, c in future.fan.tolist()],
+        "at_reset": at_reset,
+        "fan": []
+        if future is None
+        else [(round(t), round(a, 1), round(b, 1), round(c, 1)) for t, a, b, c in future.fan.tolist()],
         "first": round(float(first.mean()), 4),
-        "first_at": times if full_since else _times(future.fills[first]) if first.sum() >= 5 else None,
+        "first_at": first_at,
         "points_a_token": {
             model: [float(value) for value in price[group]]
             for model, group in models.items()
@@ -134,6 +139,10 @@ def _window(
         "this_pace_fills_at": pace,
         "turns_left": _turns_left(past, now, number, hour) if known else None,
     }
+
+
+def _fan(future: Future) -> list[tuple[float, float, float, float]]:
+    return [(round(t), round(a, 1), round(b, 1), round(c, 1)) for t, a, b, c in future.fan.tolist()]
 
 
 def _range(values: Floats) -> Range:
@@ -202,7 +211,9 @@ def _turns_left(past: Past, now: Estimate, number: int, hour: float) -> int | No
     return int(left / (hour / turns)) if turns >= 3 and hour > 0.05 and left > 0 else None
 
 
-def _times(moments: Floats) -> Quantiles:
+def _times(moments: Floats) -> Quantiles | None:
+    if len(moments) < 5:
+        return None
     p10, p50, p90 = (_iso(float(value)) for value in np.quantile(moments, (0.1, 0.5, 0.9)))
     return {"p10": p10, "p50": p50, "p90": p90}
 

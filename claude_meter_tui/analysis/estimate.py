@@ -107,7 +107,7 @@ def estimate(
         times = window.at[chosen]
         start = now.since if now.since == now.since else (times[0] if len(times) else past.now)
         anchors = np.append(times, start)
-        tokens = past.tokens_between(anchors, np.full(len(anchors), past.now)) * window.counts[None, :, None]
+        tokens = past.tokens_of(number, anchors, np.full(len(anchors), past.now))
         points = scales[:, number, None] * (prices @ tokens.reshape(len(anchors), -1).T)  # (draws, anchors)
         since_last = points[:, -2] if len(times) else points[:, -1]
         low, high = np.full(len(draws), -1e9), np.full(len(draws), 1e9)
@@ -139,5 +139,6 @@ def estimate(
         if not past.carries_on:
             used = np.minimum(used, max(100.0, level[-1] if len(times) else 0.0))
         read, read_at = (float(level[-1]), float(times[-1])) if len(times) else (0.0, np.nan)
-        found.append(Estimate(now, used, points[:, -1], seen + since_last, read, read_at))
+        doubt = np.clip(1 + 0.4 * weights.noise * chance.standard_normal(len(draws)), 0.5, 1.5)
+        found.append(Estimate(now, used, points[:, -1] * doubt, seen + since_last, read, read_at))
     return found

@@ -26,9 +26,14 @@ _WEEK_STEPS = 7 * _DAY_STEPS
 _RECENT_DAYS = 20.0
 # As if this many days of a widely drawn, invented habit had been seen besides the real ones.
 _INVENTED_DAYS = 1.0
+# So many days without any use are a holiday, which says little of the days after it.
+_AWAY_DAYS = 4
+_AWAY_WEIGHT = 0.1
+# And no burst is quite like another.
+_BURSTS_DIFFER = 0.4
 _FAN_POINTS = 84
 # Weeks of one person differ by more than their days drawn at random would make them (log sd).
-_WEEKS_DIFFER = 0.35
+_WEEKS_DIFFER = 0.45
 
 
 @dataclass
@@ -71,11 +76,16 @@ def forecast(
     stops = habit.stops.astype(float)
     length = np.array([(window.length or np.inf) / STEP for window in windows])
     signature = habit.growth[:parts] > 0
-    every = max(1, -(-horizon // _FAN_POINTS))
+    edges = _edges(horizon)
+    use = np.add.reduceat(use, edges[:-1], axis=1)
+    every = max(1, -(-(len(edges) - 1) // _FAN_POINTS))
+    moments: list[float] = []
     fan: list[Floats] = []
-    for step in range(horizon):
-        if step % every == 0:
+    for index, step in enumerate(edges[:-1].tolist()):
+        width = int(edges[index + 1]) - step
+        if index % every == 0:
             fan.append(np.where(ended, np.nan, level))
+            moments.append(past.now + step * STEP)
         over = (open_until <= step) & opened
         if over.any():
             first = over & ~ended
@@ -88,7 +98,7 @@ def forecast(
             open_until[over & session[None]] = np.inf
             if ended.all():
                 break
-        added = use[:, step]
+        added = use[:, index]
         if not past.carries_on:
             added = added * ((level >= limit).astype(float) @ stops < 0.5)
         rises = (added[:, :parts] @ signature.astype(float)) * scales + added[:, parts:]
@@ -105,7 +115,7 @@ def forecast(
         reached = (level >= limit) & (before < limit) & ~ended & ~np.isfinite(fills)
         if reached.any():
             part = np.clip((limit - before) / np.maximum(rises, 1e-9), 0, 1)
-            moment = past.now + (step + part) * STEP
+            moment = past.now + (step + part * width) * STEP
             fills[reached] = moment[reached]
         if not past.carries_on:
             level = np.minimum(level, np.maximum(limit, before))
@@ -113,20 +123,27 @@ def forecast(
     final[left] = level[left]
     table = np.array(fan)
     return [
-        Future(fills[:, number], final[:, number], _fan_of(table[:, :, number], past.now, every))
+        Future(fills[:, number], final[:, number], _fan_of(table[:, :, number], moments))
         for number in range(len(windows))
     ]
 
 
-def _fan_of(levels: Floats, now: float, every: int) -> Floats:
+def _fan_of(levels: Floats, moments: list[float]) -> Floats:
     """(moments, 4): the time, and 10, 50 and 90 % of the paths whose instance has not ended by then."""
     rows = []
-    for number, row in enumerate(levels):
+    for moment, row in zip(moments, levels, strict=True):
         open_still = row[np.isfinite(row)]
         if len(open_still) < 0.2 * len(row):
             break
-        rows.append((now + number * every * STEP, *np.quantile(open_still, (0.1, 0.5, 0.9))))
+        rows.append((moment, *np.quantile(open_still, (0.1, 0.5, 0.9))))
     return np.array(rows).reshape(-1, 4)
+
+
+def _edges(horizon: int) -> np.ndarray:
+    """Where the simulated steps begin: ten minutes for half a day, half an hour from then on."""
+    fine = min(horizon, _DAY_STEPS // 2)
+    edges = np.concatenate([np.arange(fine), np.arange(fine, horizon, 3), [horizon]])
+    return np.unique(edges)
 
 
 def _horizon(past: Past, now: list[Estimate]) -> int:
@@ -156,9 +173,10 @@ def _paths(past: Past, habit: Habit, paths: int, horizon: int, chance: np.random
     else:
         start = np.full(paths, max(0, steps - 6))
         invented[:] = True
+    today = chance.lognormal(0.0, _BURSTS_DIFFER, paths)
     for path in range(paths):
         piece = habit.use[start[path] : start[path] + min(until_cut, horizon)]
-        found[path, : len(piece)] = piece
+        found[path, : len(piece)] = piece * today[path]
     days = _whole_days(total, first_step, cut)
     at = until_cut
     strength = chance.lognormal(0.0, _WEEKS_DIFFER, paths)
@@ -212,11 +230,19 @@ def _quiet_step(total: Floats, first_step: int) -> int:
 
 
 def _whole_days(total: Floats, first_step: int, cut: int) -> np.ndarray:
-    """(first step, whether a free day) of every day known as a whole, cut at the quiet step."""
+    """(first step, whether a free day, whether away) of every day known as a whole, cut at the quiet step."""
     first = (cut - first_step) % _DAY_STEPS
     starts = np.arange(first, len(total) - _DAY_STEPS + 1, _DAY_STEPS)
     kinds = _is_free_day((starts + first_step + _DAY_STEPS // 2) // _DAY_STEPS)
-    return np.stack([starts, np.asarray(kinds, int)], axis=1) if len(starts) else np.zeros((0, 2), int)
+    if not len(starts):
+        return np.zeros((0, 3), int)
+    idle = np.array([total[start : start + _DAY_STEPS].sum() < 1e-9 for start in starts])
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]])))
+    away = np.zeros(len(starts), bool)
+    for first_day, after in zip(edges[::2], edges[1::2], strict=True):
+        # Days away are no habit, unless they go on.
+        away[first_day:after] = after - first_day >= _AWAY_DAYS and after < len(starts)
+    return np.stack([starts, np.asarray(kinds, int), away], axis=1)
 
 
 def _drawn_days(
@@ -225,7 +251,12 @@ def _drawn_days(
     if not len(days):
         return None
     age = (steps - days[:, 0]) / _DAY_STEPS / _RECENT_DAYS
-    weight = np.exp(-0.7 * age) * np.where(days[:, 1] == int(bool(free)), 1.0, 0.06) + 1e-9
+    weight = (
+        np.exp(-0.7 * age)
+        * np.where(days[:, 2], _AWAY_WEIGHT, 1.0)
+        * np.where(days[:, 1] == int(bool(free)), 1.0, 0.06)
+        + 1e-9
+    )
     return chance.choice(days[:, 0], paths, p=weight / weight.sum())
 
 

@@ -101,7 +101,7 @@ def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Float
         if len(window.at) < 2:
             continue
         prices = weights.prices(weights.center[None], past.families)[0]
-        tokens = past.tokens_between(window.at[:-1], window.at[1:]) * window.counts[None, :, None]
+        tokens = past.tokens_of(number, window.at[:-1], window.at[1:])
         scale = float(np.exp(weights.center[number]))
         here = scale * (tokens * prices).sum(axis=(1, 2))
         same = window.instance[1:] == window.instance[:-1]
@@ -119,6 +119,9 @@ def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Float
                 if points > 0.02:
                     total += points * np.clip((edges - start) / max(end - start, 1.0), 0, 1)
         found[:, number] = np.diff(total)
+        if number in past.steps:
+            at, factor = past.steps[number]
+            found[: max(0, int((at - begins) // STEP)), number] /= factor
     return _finer(past, found)
 
 

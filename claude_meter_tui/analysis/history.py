@@ -99,6 +99,7 @@ class Past:
         family: each turn's family, an index.
         tokens: (turns, kinds).
         carries_on: whether extra usage goes on past 100 %.
+        steps: of a window whose limit has changed, when, and what a token's points were before beside now.
     """
 
     now: float
@@ -109,6 +110,7 @@ class Past:
     family: NDArray[np.int64]
     tokens: Floats
     carries_on: bool = False
+    steps: dict[int, tuple[float, float]] = field(default_factory=dict)
     _sums: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +126,15 @@ class Past:
         first, last = np.searchsorted(self.at, since, "right"), np.searchsorted(self.at, until, "right")
         found = self._sums[np.maximum(last, first)] - self._sums[first]
         return found.reshape(len(found), len(self.families), len(KINDS)) / 1e6
+
+    def tokens_of(self, number: int, since: Floats, until: Floats) -> Floats:
+        """The same for one window: what counts there, and what was used before its limit changed at today's worth."""
+        counts = self.windows[number].counts[None, :, None]
+        found = self.tokens_between(since, until) * counts
+        if number in self.steps:
+            at, factor = self.steps[number]
+            found = found + (factor - 1) * self.tokens_between(since, np.minimum(until, at)) * counts
+        return found
 
     @property
     def begins(self) -> float:

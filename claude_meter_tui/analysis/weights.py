@@ -123,7 +123,7 @@ def learn(past: Past) -> Weights:
             steps[number] = step
     if steps:
         weights = _better(past, spans, steps)
-    weights.steps = steps
+    weights.steps = past.steps = steps
     return weights
 
 
@@ -278,10 +278,10 @@ def _step_of(weights: Weights, spans: Spans, number: int, past: Past) -> tuple[f
     ratio = np.log(spans.rise[told] / mean[told])
     sd = np.sqrt(spans.rounding[told] / spans.rise[told] ** 2 + weights.noise**2 + 0.05**2)
     best: tuple[float, int, float] | None = None
+    all_of_it = _loss(ratio - _middle(ratio, sd), sd)
     for cut in range(3, len(told) - 2):
         one, other = _middle(ratio[:cut], sd[:cut]), _middle(ratio[cut:], sd[cut:])
-        whole = _middle(ratio, sd)
-        gain = _loss(ratio - whole, sd) - _loss(ratio[:cut] - one, sd[:cut]) - _loss(ratio[cut:] - other, sd[cut:])
+        gain = all_of_it - _loss(ratio[:cut] - one, sd[:cut]) - _loss(ratio[cut:] - other, sd[cut:])
         if best is None or gain > best[0]:
             best = (gain, cut, one - other)
     if best is None or best[0] < _STEP_GAIN + np.log(len(told)) or abs(best[2]) < _STEP_LEAST:

@@ -31,7 +31,7 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str |
     known = known_at(env, at, account)
     earliest = datetime(2024, 1, 1, tzinfo=UTC)  # before there was a Claude Code
     cuts = attribution.cuts(known.instances, known.now, earliest, known.skew)
-    outlook, pieces = analysed(env, known, cuts)
+    outlook, pieces = analysed(env, known, cuts, ahead=False)
     shares = {
         instance.window.key: attribution.share_of(instance, pieces, known.now, known.skew)
         for instance in known.instances

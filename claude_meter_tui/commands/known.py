@@ -9,7 +9,7 @@ from claude_meter_tui.commands.given_time import given_time
 from claude_meter_tui.commands.ledger import with_ledger
 from claude_meter_tui.domain.errors import NothingStoredError
 from claude_meter_tui.domain.instances import Instance, Point, instance_of
-from claude_meter_tui.domain.windows import Reading
+from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.polling.chosen_account import chosen_account, profile_of
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system import paths
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from claude_meter_tui.analysis.outlook import Outlook
+    from claude_meter_tui.domain.windows import Reading
     from claude_meter_tui.turns.transcripts.ledger import Ledger
     from claude_meter_tui.turns.turn import Piece, Turn
 
@@ -62,7 +63,7 @@ def known_at(env: Mapping[str, str], at: str | None, account: str | None) -> Kno
         document = store.newest(at=given, account_id=account_id, now=local)
         if document is None:
             raise NothingStoredError
-        reading = Reading.model_validate(document)
+        reading = stand_in(document)  # pydantic would cost a third of the command
         found = store.points(account_id, local - _LOOK_BACK, local)
     ahead = skew.total_seconds()
     points = {key: [(at + ahead, used, reset) for at, used, reset in each] for key, each in found.items()}
@@ -96,7 +97,9 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(round(seconds, 6), UTC)
 
 
-def analysed(env: Mapping[str, str], known: Known, cuts: Sequence[int] = ()) -> tuple[Outlook, list[Piece]]:
+def analysed(
+    env: Mapping[str, str], known: Known, cuts: Sequence[int] = (), *, ahead: bool = True
+) -> tuple[Outlook, list[Piece]]:
     """The outlook of an account as it was known, and the pieces of its turns cut at `cuts` (ms)."""
     from claude_meter_tui.analysis.analyse import analyse
     from claude_meter_tui.analysis.gathering import past_of
@@ -119,4 +122,4 @@ def analysed(env: Mapping[str, str], known: Known, cuts: Sequence[int] = ()) -> 
         offset=offset.total_seconds(),
         carries_on=extra is not None and extra.carries_on,
     )
-    return analyse(past, models), pieces
+    return analyse(past, models, ahead=ahead), pieces

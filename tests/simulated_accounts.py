@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 DAY, HOUR, MINUTE = 86400.0, 3600.0, 60.0
 FAMILIES = ("opus", "sonnet", "haiku")
@@ -15,6 +19,8 @@ LENGTHS = {"five_hour": 5 * HOUR, "seven_day": 7 * DAY, "seven_day_opus": 7 * DA
 
 @dataclass(frozen=True)
 class Habit:
+    """How a person uses an account, and what is particular about it."""
+
     name: str
     hours: tuple[float, float] = (9.0, 18.0)
     workdays: tuple[float, ...] = (1, 1, 1, 1, 1, 0.15, 0.1)  # chance of use by day of week
@@ -56,8 +62,9 @@ HABITS = (
 )
 
 
-@dataclass
-class Event:
+class Event(NamedTuple):
+    """A request: when, the model's family, tokens of the five kinds, and whether it came from elsewhere."""
+
     at: float
     family: int
     tokens: tuple[int, ...]
@@ -226,9 +233,30 @@ def simulate(habit: Habit, seed: int = 0, days: int = 49, start: float = 1_785_7
     return account
 
 
-def variants() -> tuple[Habit, ...]:
-    return HABITS
+def iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def without_turns(account: Account) -> Account:
-    return replace(account, turns=[])
+def write(account: Account, folder: Path) -> Path:
+    """The account's transcripts under `folder/claude`; gives its readings as a CSV for `history import`."""
+    project = folder / "claude" / "projects" / "-home-u-p"
+    project.mkdir(parents=True)
+    with (project / "s.jsonl").open("w") as out:
+        for number, turn in enumerate(account.turns):
+            given, output, short, long, read = turn.tokens
+            usage = {
+                "input_tokens": given,
+                "output_tokens": output,
+                "cache_creation_input_tokens": short + long,
+                "cache_read_input_tokens": read,
+                "cache_creation": {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long},
+            }
+            message = {"id": f"msg_{number}", "model": MODELS[FAMILIES[turn.family]], "usage": usage}
+            row = {"sessionId": "s", "timestamp": iso(turn.at), "requestId": f"req_{number}", "message": message}
+            out.write(json.dumps(row) + "\n")
+    readings = folder / "readings.csv"
+    lines = ["observed_at,source,account,window,utilization,resets_at"]
+    for at, key, used, resets_at in account.readings:
+        lines.append(f"{iso(at)},oauth,simulated,{key},{used},{'' if resets_at is None else iso(resets_at)}")
+    readings.write_text("\n".join(lines) + "\n")
+    return readings
