@@ -114,6 +114,7 @@ def _window(
     pace = _this_pace(past, now, hour)
     return {
         "key": window.key,
+        "read_at": _iso(now.read_at if np.isfinite(now.read_at) else past.now),
         "utilization": read,
         "resets_at": _iso(now.instance.resets_at) if np.isfinite(now.instance.resets_at) else None,
         "estimate": _range(now.used) if known and counted else None,

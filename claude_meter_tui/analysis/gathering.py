@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,17 +12,44 @@ from claude_meter_tui.analysis.history import LOOK_BACK, Past, WindowPast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
-    from claude_meter_tui.domain.windows import Window
+    from claude_meter_tui.analysis.outlook import Outlook
+    from claude_meter_tui.domain.windows import Reading, Window
     from claude_meter_tui.turns.turn import Turn
 
-Reading = tuple[float, float, float | None]
+Measured = tuple[float, float, float | None]
 """(seconds since 1970, percent, reset in seconds since 1970)."""
+
+
+def outlook_of(
+    reading: Reading,
+    points: Mapping[str, Sequence[Measured]],
+    turns: Iterable[Turn],
+    now: datetime,
+    skew: timedelta,
+    *,
+    ahead: bool = True,
+) -> Outlook:
+    """The outlook of an account: see `past_of` and `analyse`; `now` and `points` are by the server's clock."""
+    from claude_meter_tui.analysis.analyse import analyse
+
+    extra = reading.extra_usage
+    past, models = past_of(
+        reading.windows,
+        points,
+        turns,
+        now=now.timestamp(),
+        skew=skew.total_seconds(),
+        offset=(now.astimezone().utcoffset() or timedelta(0)).total_seconds(),
+        carries_on=extra is not None and extra.carries_on,
+    )
+    return analyse(past, models, ahead=ahead)
 
 
 def past_of(
     windows: Sequence[Window],
-    readings: Mapping[str, Sequence[Reading]],
+    readings: Mapping[str, Sequence[Measured]],
     turns: Iterable[Turn],
     *,
     now: float,
@@ -74,7 +102,7 @@ def past_of(
     return past, models
 
 
-def _window(window: Window, readings: Sequence[Reading], counts: list[bool], now: float) -> WindowPast:
+def _window(window: Window, readings: Sequence[Measured], counts: list[bool], now: float) -> WindowPast:
     kept = _thinned([reading for reading in readings if now - LOOK_BACK < reading[0] <= now])
     table = np.array([(at, used, np.nan if reset is None else reset) for at, used, reset in kept], dtype=np.float64)
     table = table.reshape(-1, 3)
@@ -90,9 +118,9 @@ def _window(window: Window, readings: Sequence[Reading], counts: list[bool], now
     )
 
 
-def _thinned(readings: list[Reading]) -> list[Reading]:
+def _thinned(readings: list[Measured]) -> list[Measured]:
     """Of readings that say the same one after the other, the first and the last; jitter of a reset is no change."""
-    kept: list[Reading] = []
+    kept: list[Measured] = []
     for reading in readings:
         if len(kept) >= 2 and _same(kept[-2], kept[-1]) and _same(kept[-1], reading):
             kept[-1] = reading
@@ -101,7 +129,7 @@ def _thinned(readings: list[Reading]) -> list[Reading]:
     return kept
 
 
-def _same(one: Reading, other: Reading) -> bool:
+def _same(one: Measured, other: Measured) -> bool:
     if one[1] != other[1] or (one[2] is None) != (other[2] is None):
         return False
     return one[2] is None or other[2] is None or abs(one[2] - other[2]) < 60

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.analysis import attribution
+from claude_meter_tui.analysis.carried import added_by
 from claude_meter_tui.domain.instances import instance_of
 from claude_meter_tui.turns.transcripts.following import Follower, Following
 from claude_meter_tui.turns.transcripts.ledger import Ledger
@@ -19,9 +20,9 @@ from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from claude_meter_tui.analysis.attribution import Rise, Share
+    from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.instances import Instance, Point
     from claude_meter_tui.domain.windows import Window
     from claude_meter_tui.store.store import Store
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 # Enough for the highest panel.
 _TURNS = 60
 _RISES = 30
+_EVER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class LocalSide:
         self._following = Following()
         self._pieces: tuple[object, list[Piece]] = (None, [])
         self._answer: tuple[object, Beside | None] = (None, None)
+        self._added: tuple[object, dict[str, float]] = (None, {})
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
         """Begin to follow.
@@ -129,6 +132,17 @@ class LocalSide:
             return self._answer[1]
         except sqlite3.Error:
             return self._answer[1]
+
+    def added(self, outlook: Outlook, skew: timedelta = timedelta(0)) -> dict[str, float]:
+        """Points the turns since an outlook was made add to each window, by what their tokens were found to cost."""
+        since = milliseconds(datetime.fromisoformat(outlook["made_at"]) - skew)
+        try:
+            asked = (self._ledger.change(), since, id(outlook))
+            if asked != self._added[0]:
+                self._added = (asked, added_by(outlook, self._ledger.turns(since, _EVER)))
+        except sqlite3.Error:
+            pass
+        return self._added[1]
 
     def _compared(
         self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta

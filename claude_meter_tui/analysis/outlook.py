@@ -35,13 +35,15 @@ class Step(TypedDict):
 class WindowOutlook(TypedDict):
     """Of one window.
 
-    `utilization`: the newest reading of its instance; `resets_at` of the instance of now, also one that began after
-    that reading. `estimate` and what is learned from turns are None until there is enough, and `missing` says how far
-    off that is. `points_a_token`: points that one token of each of a model's kinds adds, by model. `fan`: (time in
-    seconds since 1970, 10, 50, 90 %) up to the reset. `turns_left`: how many turns like the last hour's fit.
+    `utilization`: the newest reading of its instance, taken at `read_at`; `resets_at` of the instance of now, also one
+    that began after that reading. `estimate` and what is learned from turns are None until there is enough, and
+    `missing` says how far off that is. `points_a_token`: points that one token of each of a model's kinds adds, by
+    model. `fan`: (seconds since 1970, 10, 50, 90 %) up to the reset. `turns_left`: how many turns like the last hour's
+    fit.
     """
 
     key: str
+    read_at: str
     utilization: float
     resets_at: str | None
     estimate: Range | None

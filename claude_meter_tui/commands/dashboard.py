@@ -114,6 +114,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         show_left=noted_left if configured.show_left is None else configured.show_left,
         ascii_only=configured.ascii,
         open_local=first.open_local,
+        open_analyst=first.open_analyst,
         others=others,
         renewed=known.renewed,
         all_accounts=store.note("all_accounts") == "1",

@@ -101,8 +101,7 @@ def analysed(
     env: Mapping[str, str], known: Known, cuts: Sequence[int] = (), *, ahead: bool = True
 ) -> tuple[Outlook, list[Piece]]:
     """The outlook of an account as it was known, and the pieces of its turns cut at `cuts` (ms)."""
-    from claude_meter_tui.analysis.analyse import analyse
-    from claude_meter_tui.analysis.gathering import past_of
+    from claude_meter_tui.analysis.gathering import outlook_of
 
     end = milliseconds(known.now - known.skew) + 1
     start = milliseconds(known.now - known.skew - _LOOK_BACK)
@@ -111,15 +110,4 @@ def analysed(
         return ledger.pieces(cuts) if cuts else [], ledger.turns(start, end)
 
     (pieces, turns), _ = with_ledger(profile_of(env, known.reading.account), both)
-    offset = known.now.astimezone().utcoffset() or timedelta(0)
-    extra = known.reading.extra_usage
-    past, models = past_of(
-        known.reading.windows,
-        known.points,
-        turns,
-        now=known.now.timestamp(),
-        skew=known.skew.total_seconds(),
-        offset=offset.total_seconds(),
-        carries_on=extra is not None and extra.carries_on,
-    )
-    return analyse(past, models, ahead=ahead), pieces
+    return outlook_of(known.reading, known.points, turns, known.now, known.skew, ahead=ahead), pieces

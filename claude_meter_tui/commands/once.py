@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 import time
 from contextlib import suppress
@@ -44,6 +45,7 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
         if store.mend():
             print(f"claude-meter-tui: {store.notice()}", file=sys.stderr)
         configured = available.chosen(configured, store)
+        outlook = None
         poller = Poller(
             store,
             available.asked(configured, env, store),
@@ -53,6 +55,8 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
         )
         failure = asyncio.run(_ask(poller, clock))
         reading = poller.state.reading
+        with suppress(sqlite3.Error):
+            outlook = store.outlook(poller.account_id)
     if failure is not None:
         failure.hint = failure.hint or _when_again(poller, clock)
         if isinstance(failure, AskedTooSoonError):
@@ -63,7 +67,7 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
     if reading is None:  # pragma: no cover - an ask without a failure shows its reading
         raise StoreError("No reading came.")
     document = reading.document()
-    at = formats.At(clock.now(), poller.state.skew)
+    at = formats.At(clock.now(), poller.state.skew, outlook)
     if as_json:
         print(to_json(formats.as_dict(document, at, stale=True if failure else None), indent=2))
     else:

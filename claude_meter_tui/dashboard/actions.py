@@ -277,7 +277,7 @@ class Actions(Surviving, App[str]):
         """The view with what is to be read for it; nothing before the first paint."""
         if self._timer is None:
             return view
-        filled = self._loader.with_points(view)
+        filled = self._loader.with_added(self._loader.with_points(view))
         return self._loader.with_beside(filled) if view.compare or len(self.screen_stack) > 1 else filled
 
     def _fill(self) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
     from textual.worker import Worker
 
+    from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
     from claude_meter_tui.polling.poller import Poller
     from claude_meter_tui.system.clock import Clock
@@ -48,6 +49,7 @@ class MeterApp(Actions):
         show_left: whether figures show what is left instead of what is used.
         ascii_only: whether to draw in ASCII.
         open_local: makes the local side of the comparison, after the first paint; None: there is none.
+        open_analyst: makes who analyses the account in the background; None: nobody does.
         others: the other accounts there are.
         renewed: the accounts there are by now, given those there were.
         all_accounts: whether to show them all as rows.
@@ -81,6 +83,7 @@ class MeterApp(Actions):
         show_left: bool = False,
         ascii_only: bool = False,
         open_local: Callable[[], LocalSide] | None = None,
+        open_analyst: Callable[[], Analyst] | None = None,
         others: Sequence[PolledAccount] = (),
         renewed: Callable[[Sequence[PolledAccount]], Sequence[PolledAccount]] = tuple,
         all_accounts: bool = False,
@@ -91,7 +94,7 @@ class MeterApp(Actions):
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
         self._accounts = PolledAccounts(
-            (PolledAccount(poller, open_local), *others), self._show_state, self.survived, renewed
+            (PolledAccount(poller, open_local, open_analyst), *others), self._show_state, self.survived, renewed
         )
         self._loader = ViewLoader(self._accounts, clock, self._fill)
         self._clock = clock

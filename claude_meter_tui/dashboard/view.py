@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.analysis.carried import LIKELY_FROM, estimates, of_window
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from claude_meter_tui.analysis.local_side import Beside
+    from claude_meter_tui.analysis.outlook import Range, WindowOutlook
     from claude_meter_tui.domain.instances import Point
     from claude_meter_tui.domain.windows import ExtraUsage, Window
     from claude_meter_tui.polling.state import MeterState, Phase
@@ -24,7 +27,8 @@ class View:
     `now` is the local clock's; `true_now` is what resets count from. `points` is the history of the selected window
     over the chart's span, `spans` how many window lengths that is. `compare` is whether the local side is to be seen
     beside the windows, `beside` what it says of the selected window, once it is known. `accounts` are the states of all
-    accounts, `account` the number of the one shown, `all_accounts` whether all are wished for as rows.
+    accounts, `account` the number of the one shown, `all_accounts` whether all are wished for as rows. `added` is what
+    the turns since the last analysis added to each window, in points.
     """
 
     state: MeterState
@@ -40,6 +44,7 @@ class View:
     accounts: tuple[MeterState, ...] = ()
     account: int = 0
     all_accounts: bool = False
+    added: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def true_now(self) -> datetime:
@@ -50,6 +55,26 @@ class View:
     def phase(self) -> Phase:
         """What the numbers are worth."""
         return self.state.phase(self.now)
+
+    @property
+    def estimates(self) -> dict[str, Range]:
+        """How full windows are by now, where that is estimated to be more than was read."""
+        reading = self.state.reading
+        return {} if reading is None else estimates(self.state.outlook, reading, self.added, self.true_now)
+
+    def outlook_of(self, window: Window) -> WindowOutlook | None:
+        """What the analysis says of a window's instance; None where it says nothing of it."""
+        return of_window(self.state.outlook, window, self.true_now)
+
+    @property
+    def fills_first(self) -> Window | None:
+        """The window that fills first, where it is known and likely; None else."""
+        outlook = self.state.outlook
+        if outlook is None or outlook["next_stop"] is None:
+            return None
+        window = next((window for window in self.windows if window.key == outlook["next_stop"]), None)
+        found = None if window is None else self.outlook_of(window)
+        return window if found is not None and found["first"] >= LIKELY_FROM else None
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -71,8 +96,16 @@ class View:
 
     @property
     def next_stop(self) -> Window | None:
-        """The window nearest to full that has not ended; None while nothing is used, or where money stops first."""
-        return None if self.budget is not None else self.nearest
+        """The window that fills first, else the one nearest to full that has not ended.
+
+        None while nothing is used, or where money stops first.
+        """
+        if self.budget is not None:
+            return None
+        nearest = self.nearest
+        return (
+            nearest if nearest is not None and nearest.utilization >= urgency.FULL_FROM else self.fills_first or nearest
+        )
 
     @property
     def nearest(self) -> Window | None:

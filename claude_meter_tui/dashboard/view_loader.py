@@ -65,6 +65,12 @@ class ViewLoader:
         points = tuple(self._accounts.poller.history(window.key, start))
         return view if points == view.points else replace(view, points=points)
 
+    def with_added(self, view: View) -> View:
+        """The view with what the turns since the last analysis added; itself if nothing is new."""
+        outlook = view.state.outlook
+        added = {} if self._local is None or outlook is None else self._local.added(outlook, view.state.skew)
+        return view if added == view.added else replace(view, added=added)
+
     def with_beside(self, view: View) -> View:
         """The view with what stands beside the selected window; itself if nothing is new."""
         if self._local is None:

@@ -12,7 +12,7 @@ from claude_meter_tui.domain import urgency
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.foreign_text import cells, to_json
 from claude_meter_tui.domain.money import budget_percent
-from claude_meter_tui.output import words
+from claude_meter_tui.output import outlook_json, words
 from claude_meter_tui.output.words import short_label
 
 TYPE_CHECKING = False
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.plain_reading import ReadingDocument, WindowDocument
 
 SCHEMA = 1
+# A status bar has room for what is likely only.
+_SAID_FROM = 0.5
 EXTRA_KEY = "extra_usage"
 """What `next_stop` is where money stops and no window does."""
 NO_LIMITS = "no rate-limit windows"
@@ -32,12 +34,16 @@ _FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": " FULL"}
 
 
 class At:
-    """A moment, by both clocks: `now` by the local one, which readings are dated by, `true` by the server's."""
+    """A moment, by both clocks: `now` by the local one, which readings are dated by, `true` by the server's.
 
-    __slots__ = ("now", "true")
+    `outlook` is what the analysis of the account came to last (JSON as stored), where there is one.
+    """
 
-    def __init__(self, now: datetime, skew: timedelta = timedelta(0)) -> None:
+    __slots__ = ("now", "outlook", "true")
+
+    def __init__(self, now: datetime, skew: timedelta = timedelta(0), outlook: str | None = None) -> None:
         self.now, self.true = now, now + skew
+        self.outlook = outlook_json.windows_of(outlook, self.true) if outlook else {}
 
 
 def as_dict(reading: ReadingDocument, at: At, *, stale: bool | None = None) -> dict[str, object]:
@@ -194,6 +200,18 @@ def _prometheus(reading: ReadingDocument, at: At) -> str:
         "When the window clears, seconds since 1970 UTC.",
         [(_labels(window), reset.timestamp()) for window in windows if (reset := _reset(window)) is not None],
     )
+    estimates = [(_labels(window), outlook_json.estimate_of(window, reading, at)) for window in windows]
+    metric(
+        "window_estimate_percent",
+        "How full a window is estimated to be by now.",
+        [(labels, estimate["estimate"]) for labels, estimate in estimates if estimate is not None],
+    )
+    outlooks = [(_labels(window), outlook_json.of_this_instance(window, at)) for window in windows]
+    metric(
+        "window_full_before_reset_probability",
+        "How likely a window fills before it clears.",
+        [(labels, found["probability"] or 0.0) for labels, found in outlooks if found is not None],
+    )
     metric("reading_observed_at_seconds", "When the reading was taken.", [("", observed_at.timestamp())])
     metric("reading_age_seconds", "Age of the reading.", [("", max(0.0, (at.now - observed_at).total_seconds()))])
     extra = reading["extra_usage"]
@@ -228,6 +246,10 @@ def brief(window: WindowDocument, at: At) -> str:
         return f"{label} reset"
     flag = _FLAGS[_level(window)]
     text = f"{label} {words.percent(window['utilization']).replace(' ', '')}{flag}"
+    ahead = outlook_json.of_this_instance(window, at)
+    likely = ahead is not None and (ahead["probability"] or 0) >= _SAID_FROM
+    if ahead is not None and ahead["full_at"] is not None and likely and window["utilization"] < urgency.FULL_FROM:
+        text += f" full≈{words.clock_time(_moment(str(ahead['full_at']['p50'])), at.true).replace(' ', '')}"
     if reset is None:
         return text
     return f"{text} {words.countdown((reset - at.true).total_seconds()).replace(' ', '')}"
@@ -249,7 +271,7 @@ def _age_note(reading: ReadingDocument, at: At) -> str:
 
 
 def _window_dict(window: WindowDocument, reading: ReadingDocument, at: At) -> dict[str, object]:
-    reset = _reset(window)
+    reset, estimate = _reset(window), outlook_json.estimate_of(window, reading, at)
     return {
         "key": window["key"],
         "label": window["label"],
@@ -264,7 +286,8 @@ def _window_dict(window: WindowDocument, reading: ReadingDocument, at: At) -> di
         "is_active": window["is_active"],
         "observed_at": iso_utc(_moment(window["observed_at"] or reading["observed_at"])),
         "source": window["source"] or reading["source"],
-        "estimate": None,
+        "estimate": estimate and outlook_json.as_contract(estimate),
+        "forecast": outlook_json.forecast_of(window, at),
     }
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from claude_meter_tui.analysis.carried import LIKELY_FROM
 from claude_meter_tui.output.words import amount, clock_time, countdown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from claude_meter_tui.analysis.outlook import Outlook, Quantiles, WindowOutlook
+    from claude_meter_tui.analysis.outlook import Outlook, Quantiles, Range, WindowOutlook
 
-# From here on a thing is likely enough to be said without "may".
-_LIKELY_FROM = 0.5
 _HOLDS_FROM = 0.9
 # A share of a window that small is not told from rounding.
 _ELSEWHERE_FROM = 0.04
@@ -65,7 +64,7 @@ def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetim
         return [f"{label} is full{clears}", f"{label} full{clears}", f"{label} full"]
     at, span = clock_time(moment_of(stop["first_at"]["p50"]), now), between(stop["first_at"], now)
     sure = chance(stop["first"])
-    if stop["first"] < _LIKELY_FROM:
+    if stop["first"] < LIKELY_FROM:
         holds = chance(outlook["nothing_fills"])
         return [
             f"{label} may fill first, about {at} ({span}), {sure} likely · nothing fills: {holds}{clears}",
@@ -75,6 +74,7 @@ def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetim
     return [
         f"{label} fills first, likely at {at} ({span}), {sure} sure{clears}",
         f"{label} fills first, likely {at}, {sure} sure{clears}",
+        f"{label} fills {at}, {sure} sure{clears.partition(' (')[0]}",
         f"{label} fills {at} ({sure})",
     ]
 
@@ -96,7 +96,7 @@ def row_words(window: WindowOutlook, now: datetime) -> str:
         return "full"
     if probability < 1 - _HOLDS_FROM or at is None:
         return "holds"
-    if probability < _LIKELY_FROM:
+    if probability < LIKELY_FROM:
         return f"may fill · {chance(probability)}"
     return f"full {clock_time(moment_of(at['p50']), now)} · {chance(probability)}"
 
@@ -119,4 +119,29 @@ def why_they_differ(window: WindowOutlook) -> list[str]:
             found.append(f"elsewhere ≈ {share['estimate'] * 100:.0f} % of it ({least:.0f}–{most:.0f} %)")
         else:
             found.append(f"nearly all of it was used here (elsewhere at most {most:.0f} %)")
+    return found
+
+
+def outlook_figures(window: WindowOutlook, estimate: Range | None, now: datetime) -> list[tuple[str, str]]:
+    """(name, text) of what is estimated of a window, and of what follows if one stops, goes on, or does as usual."""
+    found = []
+    if estimate is not None:
+        span = f"{estimate['low']:.0f}–{estimate['high']:.0f}"
+        text = f"{estimated(estimate['estimate'])} ({span}) by the turns since the reading"
+        if abs(estimate["estimate"] - window["utilization"]) >= 1 or estimate["high"] - estimate["low"] >= 2:
+            found.append(("now", text))
+    at, probability, level = window["full_at"], window["probability"], window["at_reset"]
+    if probability is not None and window["utilization"] < 100:
+        if at is not None and probability >= 1 - _HOLDS_FROM:
+            when = f"likely {clock_time(moment_of(at['p50']), now)} ({between(at, now)})"
+            found.append(("fills", f"{chance(probability)} before it clears, {when}"))
+        else:
+            found.append(("fills", f"holds until it clears, {chance(1 - probability)} sure"))
+    if window["stop_now"] is not None and level is not None:
+        usual = f"as usual {float(level['p10']):.0f}–{float(level['p90']):.0f} % at its reset"
+        pace = window["this_pace_fills_at"]
+        going_on = "this pace holds" if pace is None else f"this pace full {clock_time(moment_of(pace), now)}"
+        found.append(("what if", f"stop now {window['stop_now']:.0f} % · {going_on} · {usual}"))
+    if window["turns_left"] is not None:
+        found.append(("room for", f"about {window['turns_left']} more turns like the last hour's"))
     return found

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
     from claude_meter_tui.polling.poller import Poller
     from claude_meter_tui.polling.state import MeterState
 
-# How often it is looked whether there are others by now.
-_RENEW_SECONDS = 5.0
+# How often it is looked whether there are others by now, and whether there is something to analyse.
+_RENEW_SECONDS = 3.0
 
 
 class PolledAccount(NamedTuple):
-    """One account: its poller, and what makes its local side (None: it has no transcripts here)."""
+    """One account: its poller, what makes its local side (None: no transcripts here), what makes its analyst."""
 
     poller: Poller
     open_local: Callable[[], LocalSide] | None = None
+    open_analyst: Callable[[], Analyst] | None = None
 
 
 class PolledAccounts:
@@ -41,6 +43,7 @@ class PolledAccounts:
         renewed: Callable[[Sequence[PolledAccount]], Sequence[PolledAccount]] = tuple,
     ) -> None:
         self._accounts = tuple(accounts)
+        self._analysts: dict[Poller, Analyst] = {}
         self.at = 0
         self._changed, self._survived, self._renewed = changed, survived, renewed
         for polled in self._accounts:
@@ -77,6 +80,17 @@ class PolledAccounts:
             polled.poller.publish = self._publish
         self._changed()
 
+    def _analyse(self) -> None:
+        """Of the account on the screen, whatever is new to it."""
+        poller, make = self.chosen.poller, self.chosen.open_analyst
+        if make is None:
+            return
+        analyst = self._analysts.get(poller)
+        if analyst is None:
+            analyst = self._analysts[poller] = make()
+        state = poller.state
+        analyst.notice(poller.account_id, state.reading, state.outlook, poller.now(), state.skew)
+
     async def run(self) -> None:
         """Keep them all true, until cancelled."""
         running: dict[Poller, asyncio.Task[None]] = {}
@@ -96,9 +110,12 @@ class PolledAccounts:
                 if done:
                     await asyncio.sleep(_RENEW_SECONDS)
                 try:
+                    self._analyse()
                     self.renew()
                 except Exception as error:  # noqa: BLE001 - those there are stay
                     self._survived(error)
         finally:
             for task in running.values():
                 task.cancel()
+            for analyst in self._analysts.values():
+                analyst.stop()

@@ -20,6 +20,7 @@ from claude_meter_tui.sources.claude_code import config as claude_config
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
     from claude_meter_tui.settings.settings import Settings
     from claude_meter_tui.store.store import Store
@@ -101,7 +102,8 @@ class KnownAccounts:
             account_id=account_id,
             demo=profile.demo,
         )
-        return PolledAccount(poller, partial(_local_side, self._store, profile))
+        roots = profile.transcript_roots
+        return PolledAccount(poller, partial(_local_side, self._store, roots), partial(_analyst, self._store, roots))
 
     def _heard_of(self, accounts: Sequence[PolledAccount], chosen: int | None = None) -> list[PolledAccount]:
         """Those without a login here. Where a single login was never read, it shows what there is: it may be its."""
@@ -114,7 +116,8 @@ class KnownAccounts:
             PolledAccount(
                 Poller(
                     self._store, available.nobody, self._clock, self._settings.cadence, note=None, account_id=account_id
-                )
+                ),
+                open_analyst=partial(_analyst, self._store, ()),
             )
             for account_id, account, observed_at in stored
             if account_id not in known
@@ -134,7 +137,13 @@ def _named_in(profile: Settings, store: Store) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _local_side(store: Store, profile: Settings) -> LocalSide:
+def _local_side(store: Store, roots: Sequence[str]) -> LocalSide:
     from claude_meter_tui.analysis.local_side import LocalSide
 
-    return LocalSide(store, profile.transcript_roots)
+    return LocalSide(store, roots)
+
+
+def _analyst(store: Store, roots: Sequence[str]) -> Analyst:
+    from claude_meter_tui.analysis.background import Analyst
+
+    return Analyst(store, roots)

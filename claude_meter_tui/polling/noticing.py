@@ -6,6 +6,8 @@ The second of the three parts of the poller. It sends nothing; it must not know 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import sqlite3
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -111,7 +113,8 @@ class Noticing(ShownState):
     def _turned(self, *, to_another: bool) -> None:
         """Show nothing of the account before."""
         if to_another and self._login_account.newest(self._clock.now()) is None:
-            self._update(reading=None, version=self.state.version + 1)
+            self._outlook_text = None
+            self._update(reading=None, outlook=None, version=self.state.version + 1)
         elif to_another:
             self._load_reading()
 
@@ -126,10 +129,19 @@ class Noticing(ShownState):
         reading, shown = self._known(), self.state.reading
         if reading is None:
             return
+        self._load_outlook()
         if not isinstance(shown, Reading):
             self._update(reading=reading)
         elif _observations(reading) != _observations(shown) or reading.account != shown.account:
             self._show(reading, self._store.noted_skew(self._clock.now(), self._clock.uptime()))
+
+    def _load_outlook(self) -> None:
+        """What the analysis made of this account last, by whichever process."""
+        text = self._store.outlook(self._login_account.account_id)
+        if text != self._outlook_text:
+            self._outlook_text = text
+            with contextlib.suppress(ValueError):  # a damaged row is made anew
+                self._update(outlook=None if text is None else json.loads(text))
 
     async def _credential_works(self, source: Source) -> bool:
         """Whether there is a credential to ask with; looked at again when its file changes."""

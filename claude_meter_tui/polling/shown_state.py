@@ -65,6 +65,7 @@ class ShownState:
         self._login: str | None = None
         self._owner: Account | None = None
         self._look_again = False
+        self._outlook_text: str | None = None
         self._store_failed = self._failed_unforeseen = False
         self.publish = publish
         skew = store.noted_skew(clock.now(), clock.uptime())
@@ -155,6 +156,10 @@ class ShownState:
     def pinned(self) -> bool:
         """See `LoginAccount.pinned`."""
         return self._login_account.pinned
+
+    def now(self) -> datetime:
+        """The local time."""
+        return self._clock.now()
 
     def history(self, window: str, since: datetime) -> list[Point]:
         """Stored utilizations of a window of the account shown, from a time, oldest first; empty if unreadable.

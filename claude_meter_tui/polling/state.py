@@ -15,6 +15,7 @@ from claude_meter_tui.domain.urgency import STALE_AFTER
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.windows import Reading
     from claude_meter_tui.sources.source import Looked
 
@@ -71,7 +72,8 @@ class MeterState:
 
     `next_ask` is when the network is asked next, by the local clock; None while paused or without a credential.
     `skew` is how far the server's clock is ahead of the local one. `notice` is a message that is not about reading
-    (a damaged store set aside). `version` grows with each new reading, for whoever keeps something derived from it.
+    (a damaged store set aside). `outlook` is what the analysis made of the
+    account last. `version` grows with each new reading, for whoever keeps something derived from it.
     """
 
     reading: Reading | None = None
@@ -83,6 +85,7 @@ class MeterState:
     skew: timedelta = timedelta(0)
     looked: tuple[Looked, ...] = ()
     notice: str = ""
+    outlook: Outlook | None = None
     version: int = 0
 
     def true_now(self, now: datetime) -> datetime:

@@ -87,6 +87,7 @@ def absorb(db: sqlite3.Connection, gone: int, kept: int) -> None:
     db.execute("UPDATE OR IGNORE readings SET account_id = ? WHERE account_id = ?", (kept, gone))
     db.execute("DELETE FROM readings WHERE account_id = ?", (gone,))  # the very same ones were there already
     db.execute("UPDATE credentials SET account_id = ? WHERE account_id = ?", (kept, gone))
+    db.execute("DELETE FROM outlooks WHERE account_id IN (?, ?)", (gone, kept))  # made of one's readings only
     noted = "(name = 'account' OR name = 'shown' OR name LIKE 'account %')"
     db.execute(f"UPDATE notes SET value = ? WHERE {noted} AND value = ?", (str(kept), str(gone)))  # noqa: S608
     db.execute("DELETE FROM notes WHERE name LIKE 'whose %'")

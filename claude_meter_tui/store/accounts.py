@@ -73,6 +73,32 @@ class StoredNotes:
         row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
+    def save_outlook(self, account_id: int, made_at: datetime, document: str) -> None:
+        """Keep what the analysis of an account came to, as JSON; the one before is gone."""
+        with Transaction(self._db):
+            self._db.execute("INSERT OR REPLACE INTO outlooks VALUES (?,?,?)", (account_id, micros(made_at), document))
+
+    def outlook(self, account_id: int | None) -> str | None:
+        """What `save_outlook` kept last of an account (JSON); None where there is nothing."""
+        if account_id is None:
+            return None
+        row = self._db.execute("SELECT document FROM outlooks WHERE account_id = ?", (account_id,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def claim_analysis(self, account_id: int, now: datetime, pause: timedelta) -> bool:
+        """Whether this process may begin an analysis: no other has begun one of this account within the pause."""
+        name = f"analysis {account_id}"
+        with Transaction(self._db):
+            before = self.note(name)
+            if (
+                before is not None
+                and before.isdigit()
+                and abs(micros(now) - int(before)) < pause / timedelta(microseconds=1)
+            ):
+                return False
+            self.put_note(name, str(micros(now)))
+        return True
+
     def noted_skew(self, now: datetime, uptime: Uptime | None) -> timedelta:
         """How far the server's clock is ahead of the local one, by the last answer; zero where nothing is known.
 

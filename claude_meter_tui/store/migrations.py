@@ -196,7 +196,18 @@ _IDENTITY = (
     "UPDATE scopes SET upto = NULL",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY)
+_OUTLOOKS = (
+    # What the analysis of an account came to last, as JSON (analysis/outlook.py): an estimate, never a reading.
+    """
+    CREATE TABLE outlooks (
+        account_id INTEGER PRIMARY KEY REFERENCES accounts (id),
+        made_at INTEGER NOT NULL,
+        document TEXT NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY, _OUTLOOKS)
 
 
 class Transaction:

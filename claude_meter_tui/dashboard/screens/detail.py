@@ -16,6 +16,7 @@ from claude_meter_tui.dashboard.widgets.lines import Header, KeyBar
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.domain.instances import instance_of, resets_in
 from claude_meter_tui.output import words
+from claude_meter_tui.output.outlook_words import outlook_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sized
@@ -39,7 +40,9 @@ class Figures(GrowingText):
             return ((("No reading yet.", ""),),)
         self.title(window.label)
         columns = layout(width, [window.label])
-        gauge = gauge_line(window, view.true_now, columns, selected=False, show_left=view.show_left)
+        estimate = view.estimates.get(window.key)
+        by_now = None if estimate is None else estimate["estimate"]
+        gauge = gauge_line(window, view.true_now, columns, selected=False, show_left=view.show_left, estimate=by_now)
         pairs = figures(window, view)
         name_width = max(len(name) for name, _ in pairs)
         if width >= 96:
@@ -110,6 +113,9 @@ def figures(window: Window, view: View) -> list[tuple[str, str]]:
         found.append(("opened", words.clock_time(instance.since, now) + early))
     elif window.opened_at is not None:
         found.append(("opened", words.clock_time(window.opened_at, now)))
+    outlook = view.outlook_of(window)
+    if outlook is not None:
+        found += outlook_figures(outlook, view.estimates.get(window.key), now)
     pace = urgency.even_pace(window.resets_at, window.length_seconds, now)
     if pace is not None:
         ahead = window.utilization - pace * 100

@@ -12,7 +12,8 @@ from claude_meter_tui.dashboard.crash_notices import Surviving
 from claude_meter_tui.dashboard.screens.accounts import AccountStrip
 from claude_meter_tui.dashboard.widgets.chart import HistoryChart
 from claude_meter_tui.dashboard.widgets.comparison import ComparePanel
-from claude_meter_tui.dashboard.widgets.lines import Header, KeyBar, NextStop, Notice, TinyStatus, notice_words
+from claude_meter_tui.dashboard.widgets.lines import Header, KeyBar, Notice, TinyStatus, notice_words
+from claude_meter_tui.dashboard.widgets.next_stop import NextStop
 from claude_meter_tui.dashboard.widgets.setup import SetupPanel
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
 from claude_meter_tui.polling.state import Phase

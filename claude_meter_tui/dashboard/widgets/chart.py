@@ -58,8 +58,16 @@ def column_values(
     return values
 
 
-def chart_lines(window: Window, points: Sequence[Point], now: datetime, spans: int, width: int, height: int) -> Lines:
-    """The chart in `width` × `height` cells: rows of bars, and one row of times."""
+Fan = list[tuple[float, float, float, float]]
+
+
+def chart_lines(
+    window: Window, points: Sequence[Point], now: datetime, spans: int, width: int, height: int, fan: Fan | None = None
+) -> Lines:
+    """The chart in `width` × `height` cells: rows of bars, and one row of times.
+
+    `fan` is what is forecast, (seconds since 1970, 10, 50, 90 %): drawn from now to the reset, the middle as a line.
+    """
     plot, rows = width - _MARGIN, height - 1
     if plot < 10 or rows < 2:
         return ()
@@ -67,8 +75,26 @@ def chart_lines(window: Window, points: Sequence[Point], now: datetime, spans: i
     values = column_values(points, start, end, now, plot)
     top = max([100.0, *(value for value in values if value is not None)])
     marks = _marks(points, start, end, now, plot)
-    lines = [_row(row, rows, values, top, marks, spans) for row in range(rows)]
+    ahead = _fan_columns(fan or [], start, end, now, plot)
+    lines = [_row(row, rows, values, top, marks, spans, ahead) for row in range(rows)]
     return (*lines, _axis(start, end, now, plot))
+
+
+def _fan_columns(
+    fan: Fan, start: datetime, end: datetime, now: datetime, plot: int
+) -> dict[int, tuple[float, float, float]]:
+    """(10, 50, 90 %) of every column after now that the forecast reaches."""
+    found: dict[int, tuple[float, float, float]] = {}
+    begin, span = start.timestamp(), (end - start).total_seconds()
+    place = 0
+    for column in range(plot):
+        moment = begin + (column + 0.5) / plot * span
+        if moment <= now.timestamp() or not fan or moment > fan[-1][0]:
+            continue
+        while place + 1 < len(fan) and fan[place + 1][0] <= moment:
+            place += 1
+        found[column] = fan[place][1:]
+    return found
 
 
 def _marks(points: Sequence[Point], start: datetime, end: datetime, now: datetime, plot: int) -> dict[int, str]:
@@ -81,7 +107,15 @@ def _marks(points: Sequence[Point], start: datetime, end: datetime, now: datetim
     return found
 
 
-def _row(row: int, rows: int, values: list[float | None], top: float, marks: dict[int, str], spans: int) -> Line:
+def _row(
+    row: int,
+    rows: int,
+    values: list[float | None],
+    top: float,
+    marks: dict[int, str],
+    spans: int,
+    ahead: dict[int, tuple[float, float, float]],
+) -> Line:
     """One row of cells, from the top; `row` counts down from 0."""
     low, high = (rows - 1 - row) / rows * top, (rows - row) / rows * top
     figure = next((figure for figure in (top, top / 2, 0.0) if row == _row_of(figure, rows, top)), None)
@@ -92,6 +126,9 @@ def _row(row: int, rows: int, values: list[float | None], top: float, marks: dic
         eighths = max(0, min(8, round(share * 8)))
         if value is not None and eighths:
             pieces.append((_EIGHTHS[eighths], LEVEL_STYLES[urgency.level(value)]))
+        elif column in ahead and ahead[column][0] < high and ahead[column][2] > low:
+            middle = low <= min(ahead[column][1], top - 0.01) < high
+            pieces.append(("─" if middle else "░", "$accent" if middle else "$meter-countdown"))
         elif column in marks:
             pieces.append((marks[column], "$meter-pace"))
         elif spans == 1 and low <= (column + 0.5) / len(values) * 100 < high:
@@ -162,7 +199,8 @@ class HistoryChart(DrawnText):
         start, end = span_of(window, view.true_now, view.spans)
         column = int((view.true_now - start) / (end - start) * max(1, size.width))
         series = self._series(view)
-        return (window, view.points, view.spans, size, column, view.ascii, view.now.date(), series)
+        made = view.state.outlook["made_at"] if view.state.outlook else None
+        return (window, view.points, view.spans, size, column, view.ascii, view.now.date(), series, made)
 
     def _series(self, view: View) -> Sequence[tuple[int, int]]:
         window, beside = view.chosen, view.beside
@@ -179,9 +217,11 @@ class HistoryChart(DrawnText):
         self.title(f"history of {window.label}, {spans}")
         if not view.points:
             return (((" No stored reading in this span yet.", ""),),)
+        outlook = view.outlook_of(window)
+        fan = outlook["fan"] if outlook is not None else None
         series = self._series(view)
         if not series or height < _TOKENS_FROM:
-            return chart_lines(window, view.points, view.true_now, view.spans, width, height)
+            return chart_lines(window, view.points, view.true_now, view.spans, width, height, fan)
         tokens = token_row(series, *span_of(window, view.true_now, view.spans), width)
-        *rows, axis = chart_lines(window, view.points, view.true_now, view.spans, width, height - 1)
+        *rows, axis = chart_lines(window, view.points, view.true_now, view.spans, width, height - 1, fan)
         return (*rows, tokens, axis)

@@ -11,6 +11,7 @@ from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines
 from claude_meter_tui.dashboard.widgets.gauge import LEVEL_STYLES, bar
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
+from claude_meter_tui.output.outlook_words import why_they_differ
 
 if TYPE_CHECKING:
     from textual.geometry import Size
@@ -35,7 +36,9 @@ class ComparePanel(DrawnText):
 
     def depends_on(self, view: View) -> object:
         """Not on the time, but for the words of times of day."""
-        return (view.chosen, view.beside, self.content_size, view.ascii, view.now.date(), _is_over(view))
+        window = view.chosen
+        outlook = None if window is None else view.outlook_of(window)
+        return (window, view.beside, self.content_size, view.ascii, view.now.date(), _is_over(view), str(outlook))
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `panel_lines`."""
@@ -133,6 +136,13 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
             ((figures.replace(" k", "k").replace(" M", "M").replace("cache w", "w"), ""),),
         )
     )
+    outlook = view.outlook_of(window)
+    if outlook is not None:
+        for sentence in why_they_differ(outlook):
+            short = sentence.replace(" weighted tokens", "").replace(" of it", "")
+            lines.append(first_fitting(width, ((sentence, ""),), ((short, ""),)))
+        if outlook["missing"]:
+            lines.append(((f"no estimate yet: {outlook['missing']}", _QUIET),))
     return lines
 
 

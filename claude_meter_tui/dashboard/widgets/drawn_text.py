@@ -27,7 +27,7 @@ Line = tuple[Piece, ...]
 Lines = tuple[Line, ...]
 
 # One character for one, so that a line is as long in ASCII as it is in Unicode.
-_ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌", "=-.|>*oWx=-~->~#####==_:|!<|vno")
+_ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌▒░", "=-.|>*oWx=-~->~#####==_:|!<|vno+.")
 
 
 class DrawnText(Surviving, Widget, can_focus=False):

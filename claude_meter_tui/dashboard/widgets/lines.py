@@ -18,7 +18,7 @@ from claude_meter_tui.polling.state import Phase
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
-    from claude_meter_tui.domain.windows import ExtraUsage, Window
+    from claude_meter_tui.domain.windows import ExtraUsage
 
 # The sign and the word carry the state; the colour only helps.
 _SIGNS = {
@@ -134,64 +134,9 @@ def _what_follows(view: View) -> str:
     return f"Tried again at {clock}." if at > view.now else "Tried again now."
 
 
-class NextStop(DrawnText):
-    """Which window is nearest to full, and when it clears."""
-
-    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
-        """The longest wording that fits."""
-        top = view.next_stop
-        if view.budget is not None:
-            return (first_fitting(width - 1, *_budget_words(view, view.budget)),)
-        if top is None:
-            text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
-            return (((" ", ""), (text, "")),)
-        return (first_fitting(width - 1, *_stop_words(view, top)),)
-
-
-def _budget_words(view: View, extra: ExtraUsage) -> list[Line]:
-    style = f"bold {LEVEL_STYLES[_money_level(extra)]}"
-    name = EXTRA_LABEL if view.windows else BUDGET_LABEL
-    figure = "" if extra.percent is None else words.percent(extra.percent)
-    amounts = extra_words(extra)
-    if extra.limit_reached:
-        used_up: Line = ((f" {name}", style), (" is used up: ", ""), (amounts.replace(" · limit reached", ""), style))
-        windows = [] if view.nearest is None else _stop_words(view, view.nearest)
-        with_window = [(*used_up, (" ·", ""), *words) for words in windows]
-        return [*with_window, used_up, ((f" {name} used up", style),)]
-    return [
-        ((f" {name}", style), (" is the limit of this plan: ", ""), (figure, style), (f" · {amounts}", "")),
-        ((f" {name} ", style), (figure, style), (f" · {amounts}", "")),
-        ((f" {name} ", style), (figure, style)),
-    ]
-
-
-def _money_level(extra: ExtraUsage) -> str:
+def money_level(extra: ExtraUsage) -> str:
+    """How grave the use of a budget is."""
     return "full" if extra.limit_reached else urgency.level(extra.percent or 0.0)
-
-
-def _stop_words(view: View, top: Window) -> list[Line]:
-    now = view.true_now
-    style = f"bold {LEVEL_STYLES[urgency.level(top.utilization, top.severity)]}"
-    figure = words.percent(top.utilization)
-    clears = short = ""
-    if top.resets_at is not None:
-        left = words.countdown((top.resets_at - now).total_seconds()).replace("  ", " ")
-        clears = f" · clears {words.clock_time(top.resets_at, now)} ({left})"
-        short = f" · {left}"
-    name = (f" {top.label}", style)
-    if top.utilization < urgency.FULL_FROM:
-        return [
-            (name, (" is nearest to full: ", ""), (figure, style), (clears, "")),
-            (name, (f" {figure}", style), (clears, "")),
-            (name, (f" {figure}", style), (short, "")),
-        ]
-    extra = view.state.reading.extra_usage if view.state.reading else None
-    after = " · extra usage carries on" if extra is not None and extra.carries_on else ""
-    return [
-        (name, (" is full: ", ""), (figure, style), (clears + after, "")),
-        (name, (" full", style), (clears, "")),
-        (name, (" full", style), (short, "")),
-    ]
 
 
 class Extra(DrawnText):
@@ -205,7 +150,7 @@ class Extra(DrawnText):
         columns = layout(width, labels_of(view))
         amounts = extra_words(extra)
         amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
-        style = LEVEL_STYLES[_money_level(extra)]
+        style = LEVEL_STYLES[money_level(extra)]
         name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
         label = f"{name:<{columns.label}}"
         label = ("  " if columns.roomy else "") + label + " "

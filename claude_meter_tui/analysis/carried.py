@@ -1,0 +1,83 @@
+"""An outlook carried on by the turns since it was made: what a person sees between two analyses. Light, no numpy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from claude_meter_tui.analysis.outlook import Outlook, Range, WindowOutlook
+    from claude_meter_tui.domain.windows import Reading, Window
+    from claude_meter_tui.turns.turn import Turn
+
+# An older one says nothing of now any more.
+_OLDEST = timedelta(hours=6)
+_SAME_RESET = timedelta(minutes=10)
+LIKELY_FROM = 0.5
+"""From here on a thing is likely enough to be said without "may"."""
+
+
+def added_by(outlook: Outlook, turns: Iterable[Turn]) -> dict[str, float]:
+    """The points turns add to each window, by what its tokens were found to cost."""
+    found: dict[str, float] = {}
+    known = [(window["key"], window["points_a_token"]) for window in outlook["windows"]]
+    for turn in turns:
+        tokens = (
+            turn.input_tokens,
+            turn.output_tokens,
+            turn.cache_write_5m_tokens,
+            turn.cache_write_1h_tokens,
+            turn.cache_read_tokens,
+        )
+        for key, prices in known:
+            price = prices.get(turn.model)
+            if price is not None and turn.on_plan:
+                found[key] = found.get(key, 0.0) + sum(p * count for p, count in zip(price, tokens, strict=True))
+    return found
+
+
+def is_usable(outlook: Outlook | None, now: datetime) -> bool:
+    """Whether an outlook is young enough to be shown; `now` by the server's clock."""
+    return outlook is not None and abs(now - datetime.fromisoformat(outlook["made_at"])) <= _OLDEST
+
+
+def of_window(outlook: Outlook | None, window: Window, now: datetime) -> WindowOutlook | None:
+    """What the outlook says of the instance a window is in; None where it is of another or too old."""
+    if outlook is None or not is_usable(outlook, now):
+        return None
+    found = next((each for each in outlook["windows"] if each["key"] == window.key), None)
+    if found is None or found["resets_at"] is None:
+        return found if found is not None and window.resets_at is None else None
+    resets_at = datetime.fromisoformat(found["resets_at"])
+    if resets_at <= now:
+        return None
+    over = window.resets_at is None or window.resets_at <= now
+    return found if over or (window.resets_at is not None and abs(resets_at - window.resets_at) < _SAME_RESET) else None
+
+
+def estimates(outlook: Outlook | None, reading: Reading, added: Mapping[str, float], now: datetime) -> dict[str, Range]:
+    """How full each window is now, where that is known to be another figure than the reading's.
+
+    Never below the reading, never beyond 100 unless the reading is; a newer reading replaces it.
+    """
+    found: dict[str, Range] = {}
+    if outlook is None:
+        return found
+    for window in reading.windows:
+        each = of_window(outlook, window, now)
+        if each is None or each["estimate"] is None:
+            continue
+        read_at = window.observed_at or reading.observed_at
+        if read_at - datetime.fromisoformat(each["read_at"]) > timedelta(seconds=2):
+            continue  # read since: exact
+        more = added.get(window.key, 0.0)
+        over = window.resets_at is not None and window.resets_at <= now
+        least = 0.0 if over else window.utilization
+        most = max(100.0, least)
+        figures = [each["estimate"]["low"] + 0.85 * more, each["estimate"]["estimate"] + more]
+        figures.append(each["estimate"]["high"] + 1.15 * more)
+        low, middle, high = (min(most, max(least, figure)) for figure in figures)
+        found[window.key] = {"estimate": middle, "low": low, "high": high}
+    return found
