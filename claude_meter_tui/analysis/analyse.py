@@ -40,6 +40,11 @@ def analyse(past: Past, models: dict[str, int], *, ahead: bool = True) -> Outloo
         models: the group (an index of `past.families`) of every model met, for what a token of it costs.
         ahead: whether to look ahead too; without, nothing is said of when a window fills.
     """
+    with np.errstate(all="ignore"):  # odd figures must not print warnings on the user's terminal
+        return _analysed(past, models, ahead=ahead)
+
+
+def _analysed(past: Past, models: dict[str, int], *, ahead: bool) -> Outlook:
     chance = np.random.default_rng(20260101)
     weights = learning.learn(past)
     draws = weights.draw(PATHS, chance)

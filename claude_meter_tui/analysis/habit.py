@@ -46,6 +46,8 @@ class Habit:
     def total(self) -> Floats:
         """(steps,) a measure of how much was used in a step: points of all windows, each window weighing the same."""
         points = self.use @ self.growth
+        if not points.size:
+            return np.zeros(len(points))
         mean = points.mean(axis=0)
         return np.asarray((points / np.maximum(mean, 1e-9)).mean(axis=1) * float((mean > 1e-9).any()))
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.windows import Window
 
 
+# Below it what was learned stands in sentences only.
+_LEARNED_FROM = 104
+
+
 def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str | None = None) -> int:
     """Print the comparison as it was known at a time (default: now).
 
@@ -87,7 +91,9 @@ def _print_table(known: Known, shares: dict[str, Share], outlook: Outlook) -> No
     table.add_column("window", no_wrap=True, overflow="ellipsis", max_width=18)
     for name in ("server", "local", "of assumed", "gap", "turns"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("now", "1 point", "elsewhere"):
+    console = Console()
+    roomy = console.width >= _LEARNED_FROM
+    for name in ("now", "1 point", "elsewhere") if roomy else ():
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("since", no_wrap=True)
     outlooks = {each["key"]: each for each in outlook["windows"]}
@@ -99,10 +105,10 @@ def _print_table(known: Known, shares: dict[str, Share], outlook: Outlook) -> No
             cell(window.label),
             "reset" if over else words.percent(window.utilization),
             *_local_cells(share),
-            *_learned_cells(outlooks[window.key]),
+            *(_learned_cells(outlooks[window.key]) if roomy else ()),
             words.clock_time(share.since, now) + (" *" if share.early else "") if share.since else "idle",
         )
-    Console().print(table)
+    console.print(table)
     age = words.age((now - known.skew - reading.observed_at).total_seconds())
     early = [window.label for window in reading.windows if shares[window.key].early]
     if early:

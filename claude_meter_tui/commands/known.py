@@ -59,6 +59,8 @@ def known_at(env: Mapping[str, str], at: str | None, account: str | None) -> Kno
     with store:
         account_id = chosen_account(store, account)
         local = given or datetime.now(UTC)
+        if account_id is None:
+            account_id = store.account_of_newest(local)
         skew = timedelta(0) if given else store.noted_skew(local, system_uptime())
         document = store.newest(at=given, account_id=account_id, now=local)
         if document is None:

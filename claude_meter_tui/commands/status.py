@@ -65,7 +65,7 @@ def text(style: str, now: datetime, account: str | None = None) -> str:
             account_id = store.shown_account() if account is None else _chosen(store, account)
             reading = store.newest(account_id=account_id, now=now)
             skew = store.noted_skew(now, system_uptime())
-            outlook = store.outlook(account_id)
+            outlook = store.outlook(account_id if account_id is not None else store.account_of_newest(now))
     except sqlite3.Error:
         raise StoreError("The store cannot be read.", "Run `claude-meter-tui doctor`.") from None
     if reading is None:

@@ -112,13 +112,20 @@ class StoredReadings:
             found = _not_after(found, now)
         return found
 
+    def account_of_newest(self, until: datetime) -> int | None:
+        """Whose the newest reading up to a time is; None where there is none."""
+        return self._newest_account(micros(until))
+
+    def _newest_account(self, until: int) -> int | None:
+        row = self._db.execute(
+            "SELECT account_id FROM readings WHERE observed_at <= ? ORDER BY observed_at DESC, id DESC LIMIT 1",
+            (until,),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def _newest_until(self, until: int, account_id: int | None) -> ReadingDocument | None:
         if account_id is None:
-            row = self._db.execute(
-                "SELECT account_id FROM readings WHERE observed_at <= ? ORDER BY observed_at DESC, id DESC LIMIT 1",
-                (until,),
-            ).fetchone()
-            account_id = None if row is None else row[0]
+            account_id = self._newest_account(until)
         marks = ",".join("?" * len(PARTIAL_SOURCES))
         partial = f"(r.partial OR r.source IN ({marks}))"
         whole = self._readings(

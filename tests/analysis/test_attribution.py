@@ -161,7 +161,7 @@ def test_compare_as_json_is_the_contract(compared: Path) -> None:
     for window in answer["windows"]:
         assert set(window) == {
             *("key", "label", "server", "local", "gap_points", "tokens_per_point", "estimate_now", "elsewhere_share"),
-            "readings",
+            *("readings", "origins", "missing", "limit_changed"),
         }
         assert set(window["server"]) == {"utilization", "observed_at"} and set(window["local"]) == local_keys
     week = next(window for window in answer["windows"] if window["key"] == "seven_day")

@@ -43,9 +43,10 @@ def test_once_as_json_is_the_contract(live: DemoServer) -> None:
     for window in answer["windows"]:
         assert set(window) == {
             *("key", "label", "group", "utilization", "resets_at", "resets_in_seconds", "length_seconds"),
-            *("model", "surface", "severity", "is_active", "estimate", "observed_at", "source"),
+            *("model", "surface", "severity", "is_active", "estimate", "forecast", "observed_at", "source"),
         }
         assert window["resets_at"].endswith("Z") and window["estimate"] is None
+        assert window["forecast"] is None
     assert {window["key"] for window in answer["windows"]} == {
         "five_hour",
         "seven_day",
