@@ -41,11 +41,11 @@ def _run(given: list[str]) -> int:
         if style is not None:
             return status.run(style)
     if given[:1] == ["statusline"]:
-        from claude_meter_tui.commands import statusline
+        from claude_meter_tui.commands.statusline import command
 
-        wish = statusline.plainly_asked(given[1:])
+        wish = command.plainly_asked(given[1:])
         if wish is not None:
-            return statusline.run(os.environ, wish)
+            return command.run(os.environ, wish)
     from claude_meter_tui.system import crash
 
     crash.quietly_in_threads()

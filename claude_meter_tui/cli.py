@@ -247,16 +247,16 @@ def _history_import(parsed: argparse.Namespace) -> int:
 
 def _statusline(parsed: argparse.Namespace) -> int:
     if parsed.install or parsed.uninstall:
-        from claude_meter_tui.commands import statusline_install
+        from claude_meter_tui.commands.statusline import install
 
-        return statusline_install.run(os.environ, install=parsed.install, dry_run=parsed.dry_run)
-    from claude_meter_tui.commands import statusline
+        return install.run(os.environ, install=parsed.install, dry_run=parsed.dry_run)
+    from claude_meter_tui.commands.statusline import command
 
     keys = tuple(key.strip() for key in parsed.windows.split(",") if key.strip())
-    wish = statusline.Wish(
+    wish = command.Wish(
         then=parsed.then, quiet=parsed.quiet, color=not parsed.no_color, width=parsed.width, windows=keys
     )
-    return statusline.run(os.environ, wish)
+    return command.run(os.environ, wish)
 
 
 def _bridge(parsed: argparse.Namespace) -> int:

@@ -17,8 +17,9 @@ import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from claude_meter_tui.analysis.refresh import refresh
 from claude_meter_tui.commands.demo import seed_history, write_transcripts_once
 from claude_meter_tui.dashboard.app import MeterApp
 from claude_meter_tui.demo.server import DemoServer
@@ -30,6 +31,12 @@ from claude_meter_tui.sources import available
 from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system.clock import FixedClock
+from claude_meter_tui.turns.transcripts.index import Index
+from claude_meter_tui.turns.transcripts.roots import transcripts
+
+if TYPE_CHECKING:
+    from claude_meter_tui.polling.poller import Poller
+    from claude_meter_tui.settings.settings import Settings
 
 HERE = Path(__file__).parent
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -78,7 +85,7 @@ async def svg_of(picture: Picture, home: Path) -> str:
         configured = settings.load(env)
         with Store.open(configured.store_file) as store:
             known = KnownAccounts(available.chosen(configured, store), env, store, clock)
-            ((poller, open_local),) = known.first(None)
+            ((poller, open_local, _),) = known.first(None)
             if picture.logged_in:
                 seed_history(store, clock.now() - timedelta(minutes=14), shape="limits")
             await poller.beat()
@@ -88,6 +95,9 @@ async def svg_of(picture: Picture, home: Path) -> str:
             write_transcripts_once(folder, NOON)
             if picture.another:
                 store.save(work_account().document())
+            if picture.logged_in:
+                analysed(configured, poller, clock.now())
+                await poller.beat()
             _, *others = known.renewed([PolledAccount(poller, open_local)])
             app = MeterApp(poller, clock, theme=picture.theme, open_local=open_local, others=others)
             async with app.run_test(size=picture.size) as pilot:
@@ -97,6 +107,15 @@ async def svg_of(picture: Picture, home: Path) -> str:
                     await transcripts_read(app)
                 await pilot.pause(0.3)
                 return clean(app.export_screenshot(title="claude-meter-tui"))
+
+
+def analysed(configured: Settings, poller: Poller, now: datetime) -> None:
+    """What a process of its own does while the dashboard is open."""
+    with Store.open(configured.store_file) as store:
+        roots = configured.transcript_roots
+        Index(store.connection, roots).refresh(transcripts(roots))
+        if poller.account_id is not None:
+            refresh(store, roots, poller.account_id, now, timedelta(0))
 
 
 def work_account() -> Reading:

@@ -122,7 +122,7 @@ async def test_the_dashboard_goes_on_and_says_so(
 async def test_keys_timers_and_parts_of_the_screen_survive(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from claude_meter_tui.dashboard import app as app_module
     from claude_meter_tui.dashboard.view import View
-    from claude_meter_tui.dashboard.widgets import lines
+    from claude_meter_tui.dashboard.widgets import next_stop
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(TOKEN)
@@ -134,7 +134,7 @@ async def test_keys_timers_and_parts_of_the_screen_survive(bench: Bench, monkeyp
             (app_module.MeterApp, "action_read", lambda: pilot.press("r")),
             (app_module.MeterApp, "_order", lambda: pilot.press("j")),
             (View, "changes_in", lambda: pilot.press("t")),
-            (lines, "_stop_words", lambda: pilot.press("k")),
+            (next_stop, "_stop_words", lambda: pilot.press("k")),
         ):
             with monkeypatch.context() as patch:
                 patch.setattr(owner, name, broken)

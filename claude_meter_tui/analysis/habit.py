@@ -217,5 +217,5 @@ def _pace(use: Floats, near: np.ndarray, far: np.ndarray) -> float:
     hour = (np.arange(len(total)) // 6) % 24
     usual = np.array([total[far & (hour == each)].mean() if (far & (hour == each)).any() else 0 for each in range(24)])
     expected = usual[hour][near].sum()
-    strength = 48 * max(total[far].mean(), 1e-9)
-    return float(np.clip((total[near].sum() + 0.65 * strength) / (expected + strength), 0.35, 1.0))
+    strength = 72 * max(total[far].mean(), 1e-9)
+    return float(np.clip((total[near].sum() + 0.55 * strength) / (expected + strength), 0.35, 1.0))

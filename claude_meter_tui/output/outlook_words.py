@@ -133,15 +133,16 @@ def outlook_figures(window: WindowOutlook, estimate: Range | None, now: datetime
     at, probability, level = window["full_at"], window["probability"], window["at_reset"]
     if probability is not None and window["utilization"] < 100:
         if at is not None and probability >= 1 - _HOLDS_FROM:
-            when = f"likely {clock_time(moment_of(at['p50']), now)} ({between(at, now)})"
-            found.append(("fills", f"{chance(probability)} before it clears, {when}"))
+            when = clock_time(moment_of(at["p50"]), now)
+            found.append(("fills", f"{chance(probability)} before it clears, likely {when}"))
+            found.append(("between", f"{between(at, now)} (80 %)"))
         else:
             found.append(("fills", f"holds until it clears, {chance(1 - probability)} sure"))
     if window["stop_now"] is not None and level is not None:
-        usual = f"as usual {float(level['p10']):.0f}–{float(level['p90']):.0f} % at its reset"
         pace = window["this_pace_fills_at"]
-        going_on = "this pace holds" if pace is None else f"this pace full {clock_time(moment_of(pace), now)}"
-        found.append(("what if", f"stop now {window['stop_now']:.0f} % · {going_on} · {usual}"))
+        found.append(("stop now", f"≈{window['stop_now']:.0f} % at its reset"))
+        found.append(("this pace", "holds" if pace is None else f"full {clock_time(moment_of(pace), now)}"))
+        found.append(("as usual", f"{float(level['p10']):.0f}–{float(level['p90']):.0f} % at its reset (80 %)"))
     if window["turns_left"] is not None:
-        found.append(("room for", f"about {window['turns_left']} more turns like the last hour's"))
+        found.append(("room for", f"about {window['turns_left']} turns like the last hour's"))
     return found

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_payload import JSON_VALUES as JSON
 
-from claude_meter_tui.commands import statusline as command
+from claude_meter_tui.commands.statusline import command
 from claude_meter_tui.domain.catalogue import name_of
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.windows import Account, Reading

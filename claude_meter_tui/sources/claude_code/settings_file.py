@@ -1,7 +1,7 @@
 """The status line in Claude Code's `settings.json`, as text → text: one key changed, every other byte as it is.
 
 A status line that is there already is wrapped (`--then`), not replaced, and put back when ours is taken out. It writes
-no file: `commands/statusline_install` does, and only when the user asked.
+no file: `commands/statusline/install` does, and only when the user asked.
 """
 
 from __future__ import annotations

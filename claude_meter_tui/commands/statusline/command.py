@@ -80,9 +80,9 @@ def run(env: Mapping[str, str], wish: Wish) -> int:
     data = _input()
     other = None
     if wish.then:
-        from claude_meter_tui.commands import statusline_then  # subprocess costs 8 ms
+        from claude_meter_tui.commands.statusline import then  # subprocess costs 8 ms
 
-        other = statusline_then.Other(wish.then, data)
+        other = then.Other(wish.then, data)
     known, at = _keep(env, statusline.parsed(data), datetime.now(UTC))
     if other is not None:
         other.finish(sys.stdout)

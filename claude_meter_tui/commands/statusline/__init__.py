@@ -1,0 +1,1 @@
+"""`statusline`: for Claude Code's `statusLine`, its installation, and the other command it can go around."""
