@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # Not imported from there: that module brings numpy.
 PROGRAM = "import sys; sys.path[:] = {!r}; from claude_meter_tui.analysis import refresh; refresh.answer()"
 _PAUSE = timedelta(seconds=20)
+# A status line tells of new figures every few seconds; between two analyses they are carried on.
+_READINGS_EVERY = timedelta(minutes=3)
 _TURNS_EVERY = timedelta(minutes=5)
 _AT_THE_LATEST = timedelta(minutes=30)
 _GIVEN_UP_AFTER = timedelta(seconds=60)
@@ -76,9 +78,10 @@ class Analyst:
         if outlook is None:
             return True
         made_at = datetime.fromisoformat(outlook["made_at"])
-        known = datetime.fromisoformat(outlook["reading_at"])
-        if reading.observed_at - known > timedelta(seconds=2):
-            return True
+        figures = {window["key"]: round(window["utilization"]) for window in outlook["windows"]}
+        current = [window for window in reading.windows if window.resets_at is None or window.resets_at > now]
+        if any(figures.get(window.key) != round(window.utilization) for window in current):
+            return now - made_at > _READINGS_EVERY
         if abs(now - made_at) > _AT_THE_LATEST:
             return True
         return change not in (self._change, -1) and now - made_at > _TURNS_EVERY

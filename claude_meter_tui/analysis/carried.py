@@ -15,12 +15,33 @@ if TYPE_CHECKING:
 # An older one says nothing of now any more.
 _OLDEST = timedelta(hours=6)
 _SAME_RESET = timedelta(minutes=10)
+# Times in an outlook are cut to the second.
+_SAME_READING = timedelta(seconds=2)
+_NEVER = 2**60
 LIKELY_FROM = 0.5
 """From here on a thing is likely enough to be said without "may"."""
 
 
-def added_by(outlook: Outlook, turns: Iterable[Turn]) -> dict[str, float]:
-    """The points turns add to each window, by what its tokens were found to cost."""
+def begins(outlook: Outlook, reading: Reading) -> dict[str, datetime]:
+    """From when on turns add to what is known of each window: the analysis, or a reading that came after it."""
+    made_at = datetime.fromisoformat(outlook["made_at"])
+    known_at = {window["key"]: datetime.fromisoformat(window["read_at"]) for window in outlook["windows"]}
+    found = {}
+    for window in reading.windows:
+        read_at = window.observed_at or reading.observed_at
+        since = known_at.get(window.key)
+        found[window.key] = read_at if since is not None and read_at - since > _SAME_READING else made_at
+    return found
+
+
+def added_by(outlook: Outlook, turns: Iterable[Turn], since: Mapping[str, int]) -> dict[str, float]:
+    """The points turns add to each window, by what its tokens were found to cost.
+
+    Args:
+        outlook: with what a token costs.
+        turns: those written lately.
+        since: for each window, from when on they count (ms).
+    """
     found: dict[str, float] = {}
     known = [(window["key"], window["points_a_token"]) for window in outlook["windows"]]
     for turn in turns:
@@ -33,7 +54,7 @@ def added_by(outlook: Outlook, turns: Iterable[Turn]) -> dict[str, float]:
         )
         for key, prices in known:
             price = prices.get(turn.model)
-            if price is not None and turn.on_plan:
+            if price is not None and turn.on_plan and turn.at > since.get(key, _NEVER):
                 found[key] = found.get(key, 0.0) + sum(p * count for p, count in zip(price, tokens, strict=True))
     return found
 
@@ -70,14 +91,14 @@ def estimates(outlook: Outlook | None, reading: Reading, added: Mapping[str, flo
         if each is None or each["estimate"] is None:
             continue
         read_at = window.observed_at or reading.observed_at
-        if read_at - datetime.fromisoformat(each["read_at"]) > timedelta(seconds=2):
-            continue  # read since: exact
         more = added.get(window.key, 0.0)
         over = window.resets_at is not None and window.resets_at <= now
         least = 0.0 if over else window.utilization
         most = max(100.0, least)
-        figures = [each["estimate"]["low"] + 0.85 * more, each["estimate"]["estimate"] + more]
-        figures.append(each["estimate"]["high"] + 1.15 * more)
+        known = each["estimate"]
+        if read_at - datetime.fromisoformat(each["read_at"]) > _SAME_READING:  # read since: exact, but for rounding
+            known = {"estimate": window.utilization, "low": window.utilization - 0.5, "high": window.utilization + 0.5}
+        figures = [known["low"] + 0.85 * more, known["estimate"] + more, known["high"] + 1.15 * more]
         low, middle, high = (min(most, max(least, figure)) for figure in figures)
         found[window.key] = {"estimate": middle, "low": low, "high": high}
     return found

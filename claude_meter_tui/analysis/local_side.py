@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.analysis import attribution
-from claude_meter_tui.analysis.carried import added_by
+from claude_meter_tui.analysis.carried import added_by, begins
 from claude_meter_tui.domain.instances import instance_of
 from claude_meter_tui.turns.transcripts.following import Follower, Following
 from claude_meter_tui.turns.transcripts.ledger import Ledger
@@ -20,11 +20,12 @@ from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from claude_meter_tui.analysis.attribution import Rise, Share
     from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.instances import Instance, Point
-    from claude_meter_tui.domain.windows import Window
+    from claude_meter_tui.domain.windows import Reading, Window
     from claude_meter_tui.store.store import Store
     from claude_meter_tui.turns.turn import Piece, Turn
 
@@ -133,13 +134,14 @@ class LocalSide:
         except sqlite3.Error:
             return self._answer[1]
 
-    def added(self, outlook: Outlook, skew: timedelta = timedelta(0)) -> dict[str, float]:
-        """Points the turns since an outlook was made add to each window, by what their tokens were found to cost."""
-        since = milliseconds(datetime.fromisoformat(outlook["made_at"]) - skew)
+    def added(self, outlook: Outlook, reading: Reading, skew: timedelta = timedelta(0)) -> dict[str, float]:
+        """Points the turns since an outlook or a later reading add to each window, by what a token costs."""
         try:
-            asked = (self._ledger.change(), since, id(outlook))
+            asked = (self._ledger.change(), id(outlook), id(reading))
             if asked != self._added[0]:
-                self._added = (asked, added_by(outlook, self._ledger.turns(since, _EVER)))
+                since = {key: milliseconds(at - skew) for key, at in begins(outlook, reading).items()}
+                turns = self._ledger.turns(min(since.values(), default=_EVER), _EVER)
+                self._added = (asked, added_by(outlook, turns, since))
         except sqlite3.Error:
             pass
         return self._added[1]

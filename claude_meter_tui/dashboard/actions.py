@@ -163,7 +163,14 @@ class Actions(Surviving, App[str]):
         if account_id is not None:
             self._remember(SHOWN_NOTE, str(account_id))
         self.view = replace(
-            self.view, state=self._accounts.poller.state, account=number, selected=None, points=(), beside=None
+            self.view,
+            state=self._accounts.poller.state,
+            account=number,
+            selected=None,
+            points=(),
+            beside=None,
+            outlooks={},
+            estimates={},
         )
         self._loader.follow()
 
@@ -277,7 +284,7 @@ class Actions(Surviving, App[str]):
         """The view with what is to be read for it; nothing before the first paint."""
         if self._timer is None:
             return view
-        filled = self._loader.with_added(self._loader.with_points(view))
+        filled = self._loader.with_outlook(self._loader.with_points(view))
         return self._loader.with_beside(filled) if view.compare or len(self.screen_stack) > 1 else filled
 
     def _fill(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.analysis.carried import LIKELY_FROM, estimates, of_window
+from claude_meter_tui.analysis.carried import LIKELY_FROM
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 
@@ -27,8 +27,8 @@ class View:
     `now` is the local clock's; `true_now` is what resets count from. `points` is the history of the selected window
     over the chart's span, `spans` how many window lengths that is. `compare` is whether the local side is to be seen
     beside the windows, `beside` what it says of the selected window, once it is known. `accounts` are the states of all
-    accounts, `account` the number of the one shown, `all_accounts` whether all are wished for as rows. `added` is what
-    the turns since the last analysis added to each window, in points.
+    accounts, `account` the number of the one shown, `all_accounts` whether all are wished for as rows. `outlooks`
+    is what the analysis says of each window's instance, `estimates` how full they are by now where that is not read.
     """
 
     state: MeterState
@@ -44,7 +44,8 @@ class View:
     accounts: tuple[MeterState, ...] = ()
     account: int = 0
     all_accounts: bool = False
-    added: Mapping[str, float] = field(default_factory=dict)
+    outlooks: Mapping[str, WindowOutlook] = field(default_factory=dict)
+    estimates: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def true_now(self) -> datetime:
@@ -56,15 +57,9 @@ class View:
         """What the numbers are worth."""
         return self.state.phase(self.now)
 
-    @property
-    def estimates(self) -> dict[str, Range]:
-        """How full windows are by now, where that is estimated to be more than was read."""
-        reading = self.state.reading
-        return {} if reading is None else estimates(self.state.outlook, reading, self.added, self.true_now)
-
     def outlook_of(self, window: Window) -> WindowOutlook | None:
         """What the analysis says of a window's instance; None where it says nothing of it."""
-        return of_window(self.state.outlook, window, self.true_now)
+        return self.outlooks.get(window.key)
 
     @property
     def fills_first(self) -> Window | None:

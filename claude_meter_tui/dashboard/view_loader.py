@@ -9,12 +9,14 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.analysis.carried import estimates, of_window
 from claude_meter_tui.dashboard.widgets.chart import span_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from claude_meter_tui.analysis.local_side import LocalSide
+    from claude_meter_tui.analysis.outlook import WindowOutlook
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
     from claude_meter_tui.system.clock import Clock
@@ -32,6 +34,8 @@ class ViewLoader:
     def __init__(self, accounts: PolledAccounts, clock: Clock, changed: Callable[[], None]) -> None:
         self._accounts, self._clock, self._changed = accounts, clock, changed
         self._points_of: tuple[PolledAccount, str | None, int, int] | None = None
+        self._outlook_of: object = None
+        self._outlooks: dict[str, WindowOutlook] = {}
         self._local: LocalSide | None = None
         self._local_of: PolledAccount | None = None
 
@@ -65,11 +69,24 @@ class ViewLoader:
         points = tuple(self._accounts.poller.history(window.key, start))
         return view if points == view.points else replace(view, points=points)
 
-    def with_added(self, view: View) -> View:
-        """The view with what the turns since the last analysis added; itself if nothing is new."""
-        outlook = view.state.outlook
-        added = {} if self._local is None or outlook is None else self._local.added(outlook, view.state.skew)
-        return view if added == view.added else replace(view, added=added)
+    def with_outlook(self, view: View) -> View:
+        """The view with what the analysis says by now, carried on by the turns since; itself if nothing is new."""
+        outlook, reading = view.state.outlook, view.state.reading
+        if outlook is None or reading is None:
+            return replace(view, outlooks={}, estimates={}) if view.outlooks or view.estimates else view
+        added = {} if self._local is None else self._local.added(outlook, reading, view.state.skew)
+        now = view.true_now
+        wanted = (id(outlook), id(reading), tuple(sorted(added.items())), int(now.timestamp()) // 60)
+        if wanted == self._outlook_of and (view.outlooks or not self._outlooks):
+            return view
+        self._outlook_of = wanted
+        self._outlooks = {
+            window.key: found for window in reading.windows if (found := of_window(outlook, window, now)) is not None
+        }
+        by_now = estimates(outlook, reading, added, now)
+        if view.outlooks == self._outlooks and view.estimates == by_now:
+            return view
+        return replace(view, outlooks=self._outlooks, estimates=by_now)
 
     def with_beside(self, view: View) -> View:
         """The view with what stands beside the selected window; itself if nothing is new."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from simulated_accounts import DAY, HOUR, Habit
 
 from claude_meter_tui.analysis.background import Analyst, started
-from claude_meter_tui.analysis.carried import added_by, estimates
+from claude_meter_tui.analysis.carried import added_by, begins, estimates
 from claude_meter_tui.analysis.gathering import past_of
 from claude_meter_tui.analysis.history import WindowPast
 from claude_meter_tui.analysis.refresh import refresh
@@ -230,11 +230,15 @@ def test_turns_carry_the_estimate_on_and_a_reading_replaces_it(tmp_path: Path) -
         ],
     }
     turn = Turn(0, OPUS, "s", "p", True, False, 0, 400_000, 0, 0, 0)
-    added = added_by(outlook, [turn, turn._replace(model="claude-unknown"), turn._replace(on_plan=False)])
+    added = added_by(
+        outlook, [turn, turn._replace(model="claude-unknown"), turn._replace(on_plan=False)], {"seven_day": -1}
+    )
     assert added == {"seven_day": pytest.approx(2.0)}
     assert estimates(outlook, reading, added, NOON)["seven_day"]["estimate"] == pytest.approx(43.0)
+    assert added_by(outlook, [turn], {"seven_day": 0}) == {}
     later = reading.model_copy(update={"observed_at": NOON + timedelta(minutes=5)})
-    assert estimates(outlook, later, added, NOON) == {}
+    assert begins(outlook, reading)["seven_day"] == NOON and begins(outlook, later)["seven_day"] == later.observed_at
+    assert estimates(outlook, later, {}, NOON)["seven_day"] == {"estimate": 40.0, "low": 40.0, "high": 40.5}
     assert estimates(outlook, reading, {"seven_day": 500.0}, NOON)["seven_day"]["high"] == 100
     assert estimates(outlook, reading, added, NOON + timedelta(hours=7)) == {}
     fuller = reading.windows[0].model_copy(update={"utilization": 55.0})
@@ -273,10 +277,11 @@ def test_it_is_analysed_once_for_a_reading_and_for_all_panes(tmp_path: Path) -> 
             analyst.notice(account, reading, None, NOON, timedelta(0))
         assert (len(first.given), len(second.given)) == (1, 0)
         first.running = False
-        outlook = {"made_at": "2026-11-26T12:00:00Z", "reading_at": "2026-11-26T12:00:00Z"}
+        outlook = {"made_at": "2026-11-26T12:00:00Z", "windows": [{"key": "seven_day", "utilization": 40.0}]}
         pane.notice(account, reading, outlook, NOON + timedelta(minutes=10), timedelta(0))
         assert len(first.given) == 1  # nothing is new
-        newer = reading.model_copy(update={"observed_at": NOON + timedelta(minutes=11)})
+        fuller = reading.windows[0].model_copy(update={"utilization": 42.0})
+        newer = reading.model_copy(update={"observed_at": NOON + timedelta(minutes=11), "windows": (fuller,)})
         another.notice(account, newer, outlook, NOON + timedelta(minutes=11), timedelta(0))
         assert len(second.given) == 1
         another.stop()
