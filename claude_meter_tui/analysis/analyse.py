@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_meter_tui.analysis.history import Floats, Past
-    from claude_meter_tui.analysis.outlook import Outlook, Quantiles, Range, Step, WindowOutlook
+    from claude_meter_tui.analysis.outlook import Outlook, Quantiles, Range, RoseAlone, Step, WindowOutlook
     from claude_meter_tui.analysis.weights import Weights
 
 PATHS = 400
@@ -30,6 +30,7 @@ _DAY_STEPS = 144
 _SHARE_FROM = 4.0
 # What fills less likely than this is not worth naming as what stops next.
 _NAMED_FROM = 0.1
+_QUIET = 1800.0
 
 
 def analyse(past: Past, models: dict[str, int], *, ahead: bool = True) -> Outlook:
@@ -127,6 +128,7 @@ def _window(
         "local_points": _range(now.local) if known and counted else None,
         "elsewhere_share": _elsewhere(now) if known and counted else None,
         "missing": _missing(weights, number, counted=counted),
+        "rose_alone": _rose_alone(past, number) if counted else None,
         "step": _step(weights, number),
         "probability": probability,
         "full_at": times,
@@ -178,6 +180,19 @@ def _missing(weights: Weights, number: int, *, counted: bool) -> str:
         return ""
     points = max(1, round(learning.ENOUGH_POINTS - float(weights.points[number])))
     return f"{points} more point{'' if points == 1 else 's'} of use while readings come"
+
+
+def _rose_alone(past: Past, number: int) -> RoseAlone | None:
+    """What it rose by since the last turn here, if that is half an hour ago and the rise more than rounding."""
+    window = past.windows[number]
+    mine = np.flatnonzero(window.instance == window.instance[-1]) if len(window.at) else np.zeros(0, int)
+    turns = past.at[window.counts[past.family]] if len(past.at) else past.at
+    if len(mine) < 2 or not len(turns) or past.now - turns[-1] < _QUIET or window.resets[-1] <= past.now:
+        return None
+    since = max(float(turns[-1]), float(window.at[mine[0]]))
+    before = mine[window.at[mine] <= since + STEP]
+    rise = float(window.used[-1] - window.used[before[-1]]) if len(before) else 0.0
+    return {"since": _iso(since), "points": rise} if rise >= 2 else None
 
 
 def _step(weights: Weights, number: int) -> Step | None:

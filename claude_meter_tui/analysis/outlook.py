@@ -32,6 +32,13 @@ class Step(TypedDict):
     factor: float
 
 
+class RoseAlone(TypedDict):
+    """Points a window rose by since a time, though nothing was sent here."""
+
+    since: str
+    points: float
+
+
 class WindowOutlook(TypedDict):
     """Of one window.
 
@@ -51,6 +58,7 @@ class WindowOutlook(TypedDict):
     local_points: Range | None
     elsewhere_share: Range | None
     missing: str
+    rose_alone: RoseAlone | None
     step: Step | None
     probability: float | None
     full_at: Quantiles | None

@@ -68,7 +68,9 @@ def known_at(env: Mapping[str, str], at: str | None, account: str | None) -> Kno
         reading = stand_in(document)  # pydantic would cost a third of the command
         found = store.points(account_id, local - _LOOK_BACK, local)
     ahead = skew.total_seconds()
-    points = {key: [(at + ahead, used, reset) for at, used, reset in each] for key, each in found.items()}
+    points = found
+    if ahead:
+        points = {key: [(at + ahead, used, reset) for at, used, reset in each] for key, each in found.items()}
     now = local + skew
     instances = [
         instance_of(window, _near(points.get(window.key, []), window.length_seconds, now), now)

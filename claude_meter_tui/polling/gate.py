@@ -163,8 +163,15 @@ class Gate:
         latest = max(holds, default=now)
         return latest if latest > now else None
 
-    def interval(self, cadence: Cadence) -> timedelta:
-        """From one reading to the next: slower while nothing changes."""
+    def interval(self, cadence: Cadence, doubt: float | None = None) -> timedelta:
+        """From one reading to the next: slower while nothing changes, or while what was used since is known anyway.
+
+        Where it is not, a request is worth it soon (FACTS §7: from six points of doubt on).
+        """
+        if doubt is not None and doubt >= cadence.doubtful:
+            return cadence.in_doubt
+        if doubt is not None and doubt <= cadence.certain:
+            return cadence.slowest
         return min(cadence.base * (1 + self.unchanged / 3), cadence.slowest)
 
     def due(
@@ -174,6 +181,7 @@ class Gate:
         cadence: Cadence,
         read_at: datetime | None,
         resets: Iterable[datetime],
+        doubt: float | None = None,
     ) -> datetime:
         """When the poller asks next on its own.
 
@@ -183,11 +191,14 @@ class Gate:
             cadence: how often to ask.
             read_at: when the newest reading of every window was taken; None: there is none, so at once.
             resets: the windows' `resets_at`, on the same clock as `now`.
+            doubt: how little is known of how full windows are by now, in points (`carried.doubt_of`); None: unknown.
         """
+        if doubt is not None and doubt > cadence.certain and len(asks) >= cadence.doubts:
+            doubt = None
         if read_at is None:
             wanted = now
         else:
-            wanted = min([read_at + self.interval(cadence), *_reset_asks(read_at, resets, cadence)])
+            wanted = min([read_at + self.interval(cadence, doubt), *_reset_asks(read_at, resets, cadence)])
         held = self.closed_until(now, asks, cadence, by_key=False)
         return wanted if held is None else max(wanted, held)
 

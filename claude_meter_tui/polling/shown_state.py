@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.analysis.carried import doubt_of
 from claude_meter_tui.domain.instances import Point
 from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.polling.gate import Gate
@@ -123,6 +124,7 @@ class ShownState:
             self._cadence,
             whole_at,
             [window.resets_at - skew for window in reading.windows if window.resets_at] if reading else [],
+            None if reading is None else doubt_of(self.state.outlook, reading, self._clock.now() + skew),
         )
 
     def _refresh(self) -> None:

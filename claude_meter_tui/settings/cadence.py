@@ -16,6 +16,9 @@ class Cadence(NamedTuple):
     - `at_least`: between two requests whoever wants them, a key included.
     - `after_reset`: past a reset's instant, which jitters by up to 1.9 s; then `again_after` while the server still
       sends the ended window's percentage, for `ended_grace` at the most.
+    - `doubtful`, `certain`: points of doubt about how full windows are by now, from which on `in_doubt` after the last
+      reading is soon enough, and up to which `slowest` is (FACTS §7). Doubt stops counting once `doubts` of a day's
+      requests are spent: what is left is for the rest of the day.
     - `daily`, `kept_for_keys`: requests in any 24 h, and how many of them only a person may spend.
     """
 
@@ -29,6 +32,10 @@ class Cadence(NamedTuple):
     ended_grace: timedelta = timedelta(minutes=4)
     daily: int = 100
     kept_for_keys: int = 10
+    doubtful: float = 6.0
+    certain: float = 1.5
+    in_doubt: timedelta = timedelta(minutes=5)
+    doubts: int = 50
 
     def step(self, failures: int) -> timedelta:
         """The ladder's wait after the n-th failure in a row (n from 1)."""
@@ -41,6 +48,7 @@ DEMO_CADENCE = Cadence(
     cushion=timedelta(seconds=5),
     ladder=(5, 10, 20, 30),
     at_least=timedelta(seconds=2),
+    in_doubt=timedelta(seconds=5),
     after_reset=timedelta(seconds=3),
     again_after=timedelta(seconds=5),
     daily=100_000,

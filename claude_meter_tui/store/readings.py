@@ -241,11 +241,17 @@ class StoredReadings:
             " AND (? IS NULL OR r.account_id = ?) ORDER BY r.observed_at, r.id",
             (micros(since), micros(until), account_id, account_id),
         )
-        found: dict[str, list[tuple[float, float, float | None]]] = {}
-        for key, observed_at, utilization, resets_at in rows:
-            used = min(utilization, MOST_PERCENT)
+        named: dict[str, list[tuple[float, float, float | None]]] = {}
+        for key, observed_at, utilization, resets_at in rows:  # a month can have tens of thousands
+            if key not in named:
+                named[key] = []
             reset = None if resets_at is None else resets_at / 1e6
-            found.setdefault(shown(key), []).append((observed_at / 1e6, used, reset))
+            named[key].append((observed_at / 1e6, utilization, reset))
+        found: dict[str, list[tuple[float, float, float | None]]] = {}
+        for key, points in named.items():
+            if any(used > MOST_PERCENT for _, used, _ in points):
+                points = [(at, min(used, MOST_PERCENT), reset) for at, used, reset in points]
+            found.setdefault(shown(key), []).extend(points)
         return found
 
     def count(self) -> int:

@@ -246,6 +246,39 @@ def test_turns_carry_the_estimate_on_and_a_reading_replaces_it(tmp_path: Path) -
     assert low == 55  # never below what was read
 
 
+def test_doubt_asks_soon_and_certainty_waits(bench) -> None:
+    import asyncio
+
+    asyncio.run(bench.poller.beat())
+    reading = bench.poller.state.reading
+    assert reading is not None
+
+    def told(low: float, high: float) -> timedelta:
+        window = reading.windows[0]
+        outlook = {
+            "made_at": "2026-11-26T12:00:00Z",
+            "reading_at": "2026-11-26T12:00:00Z",
+            "windows": [
+                {
+                    "key": window.key,
+                    "read_at": "2026-11-26T12:00:00Z",
+                    "resets_at": window.resets_at.isoformat() if window.resets_at else None,
+                    "estimate": {"estimate": (low + high) / 2, "low": low, "high": high},
+                }
+            ],
+        }
+        with Store.open(bench.settings.store_file) as other:
+            other.save_outlook(bench.poller.account_id or 0, NOON, json.dumps(outlook))
+        asyncio.run(bench.poller.beat())
+        assert bench.poller.state.next_ask is not None
+        return bench.poller.state.next_ask - NOON
+
+    used = reading.windows[0].utilization
+    assert told(used, used + 10) == timedelta(minutes=5)
+    assert told(used, used + 3) == timedelta(minutes=15)
+    assert told(used, used + 0.5) == timedelta(minutes=30)
+
+
 class Processes:
     """Counts what would be started."""
 
@@ -311,6 +344,18 @@ def test_an_account_that_turns_out_to_be_another_loses_its_outlook(tmp_path: Pat
         )
         kept = store.save(other.document())
         assert store.outlook(kept) is None
+
+
+def test_a_rise_without_a_turn_here_is_said() -> None:
+    week = Window(key="seven_day", label="7-day", group="weekly", utilization=0, length_seconds=604800)
+    turns = [Turn(1_000_000 + 1000 * at, OPUS, "s", "p", True, False, 0, 90_000, 0, 0, 0) for at in range(0, 600, 20)]
+    readings = [(900.0, 10.0, 5e5), (1700.0, 14.0, 5e5), (4000.0, 17.0, 5e5), (9000.0, 20.0, 5e5)]
+    past, models = past_of([week], {"seven_day": readings}, turns, now=9100.0)
+    from claude_meter_tui.analysis.analyse import analyse
+
+    (window,) = analyse(past, models)["windows"]
+    assert window["rose_alone"] is not None and window["rose_alone"]["points"] == 6
+    assert any("it rose 6 points" in sentence for sentence in why_they_differ(window))
 
 
 # --- odd readings --------------------------------------------------------------------------------------------------
