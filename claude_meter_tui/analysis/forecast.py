@@ -14,6 +14,7 @@ import numpy as np
 
 from claude_meter_tui.analysis.estimate import opened_at
 from claude_meter_tui.analysis.history import STEP
+from claude_meter_tui.analysis.variation import weeks_differ
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.estimate import Estimate
@@ -32,10 +33,6 @@ _AWAY_WEIGHT = 0.1
 # And no burst is quite like another.
 _BURSTS_DIFFER = 0.3
 _FAN_POINTS = 84
-# Weeks of one person differ by more than their days drawn at random would make them (log sd).
-_WEEKS_DIFFER = 0.35
-# So do the shares of models and places in them.
-_MIXES_DIFFER = 0.55
 
 
 @dataclass
@@ -181,7 +178,8 @@ def _paths(past: Past, habit: Habit, paths: int, horizon: int, chance: np.random
         found[path, : len(piece)] = piece * today[path]
     days = _whole_days(total, first_step, cut)
     at = until_cut
-    strength = chance.lognormal(0.0, _WEEKS_DIFFER, (paths, 1)) * chance.lognormal(0.0, _MIXES_DIFFER, (paths, parts))
+    weeks, mixes = weeks_differ(habit.use, total)
+    strength = chance.lognormal(0.0, weeks, (paths, 1)) * np.exp(chance.standard_normal((paths, parts)) * mixes)
     while at < horizon:
         kind = _is_free_day((here + at) // _DAY_STEPS)
         chosen = _drawn_days(days, kind, steps, paths, chance)
