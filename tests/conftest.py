@@ -21,11 +21,12 @@ from panes import SCRIPT, TMUX, Pane
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.polling.poller import Poller
 from claude_meter_tui.settings import settings
-from claude_meter_tui.settings.settings import Settings, is_loopback
+from claude_meter_tui.settings.settings import Settings
 from claude_meter_tui.sources import available
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system.clock import FixedClock
+from claude_meter_tui.system.hosts import is_loopback
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)  # a Thursday
 TOKEN = "sk-ant-oat01-dummy"

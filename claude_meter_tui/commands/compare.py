@@ -114,7 +114,7 @@ def _print_table(known: Known, shares: dict[str, Share], outlook: Outlook) -> No
     if early:
         print(f"\nBegan anew early, before the reset that was announced: {', '.join(map(shown, early))}.")
     if not reading.windows:
-        print(formats.NO_LIMITS_SENTENCE)
+        print(words.NO_LIMITS_SENTENCE)
     for window, each in ((window, outlooks[window.key]) for window in reading.windows):
         for sentence in outlook_words.why_they_differ(each):
             print(f"{shown(window.label)}: {sentence}")

@@ -13,7 +13,7 @@ from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.foreign_text import cells, to_json
 from claude_meter_tui.domain.money import budget_percent
 from claude_meter_tui.output import outlook_json, words
-from claude_meter_tui.output.words import short_label
+from claude_meter_tui.output.words import NO_LIMITS, NO_LIMITS_SENTENCE, short_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ SCHEMA = 1
 _SAID_FROM = 0.5
 EXTRA_KEY = "extra_usage"
 """What `next_stop` is where money stops and no window does."""
-NO_LIMITS = "no rate-limit windows"
-NO_LIMITS_SENTENCE = "This login has no rate-limit windows: some Team and Enterprise plans have none."
 # tmux's own colour names, so that the user's terminal palette decides how they look.
 _TMUX_COLOURS = {"normal": "green", "warning": "yellow", "critical": "red", "full": "red"}
 _FLAGS = {"normal": "", "warning": "!", "critical": "!!", "full": " FULL"}

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.errors import AskedTooSoonError
     from claude_meter_tui.sources.source import Looked
 
+NO_LIMITS = "no rate-limit windows"
+NO_LIMITS_SENTENCE = "This login has no rate-limit windows: some Team and Enterprise plans have none."
+
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 86400

@@ -18,6 +18,7 @@ from claude_meter_tui.domain.secret import Secret
 from claude_meter_tui.settings.cadence import DEMO_CADENCE, Cadence
 from claude_meter_tui.settings.choices import THEME_NAMES
 from claude_meter_tui.system import paths
+from claude_meter_tui.system.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,18 +148,6 @@ def checked_url(where: str, url: str) -> str:
     if not secure or not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise refused
     return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name is this machine: localhost, 127.0.0.0/8 or ::1."""
-    if host == "localhost":
-        return True
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read_config(path: str, env: Mapping[str, str]) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from claude_meter_tui.domain.errors import (
     ServerError,
 )
 from claude_meter_tui.domain.foreign_text import clean_text
-from claude_meter_tui.settings.settings import is_loopback
 from claude_meter_tui.sources.http_failures import certificates_unusable, no_answer, proxy_unusable, timed_out
+from claude_meter_tui.system.hosts import is_loopback
 
 if TYPE_CHECKING:
     import ssl

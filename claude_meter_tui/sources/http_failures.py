@@ -23,7 +23,7 @@ from claude_meter_tui.domain.errors import (
     UnreachableError,
 )
 from claude_meter_tui.domain.foreign_text import clean_text
-from claude_meter_tui.settings.settings import is_loopback
+from claude_meter_tui.system.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,6 +16,7 @@ from claude_meter_tui.domain import identity, urgency
 from claude_meter_tui.domain.errors import StoreError
 from claude_meter_tui.domain.foreign_text import cells
 from claude_meter_tui.output import formats
+from claude_meter_tui.output.words import NO_LIMITS
 from claude_meter_tui.sources import statusline
 from claude_meter_tui.sources.claude_code import config as claude_config
 from claude_meter_tui.store.store import Store
@@ -243,7 +244,7 @@ def line(known: ReadingDocument | None, at: formats.At, *, width: int, color: bo
     if known is not None and (formats.money_stops(known) or (not windows and formats.money_of(known)[0])):
         parts = {formats.EXTRA_KEY: formats.money_of(known), **parts}
     if not parts:
-        return ("limits: not known yet" if known is None or keys else formats.NO_LIMITS)[:width]
+        return ("limits: not known yet" if known is None or keys else NO_LIMITS)[:width]
     while len(parts) > 1 and pressing and sum(cells(text) + 3 for text, _ in parts.values()) - 3 > width:
         parts.pop(pressing.pop()["key"])
     return " · ".join(_colored(text[: max(width, _NARROWEST)], level, color=color) for text, level in parts.values())

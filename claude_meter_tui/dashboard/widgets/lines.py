@@ -13,7 +13,7 @@ from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText
 from claude_meter_tui.dashboard.widgets.gauge import BUDGET_LABEL, EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
-from claude_meter_tui.output.formats import NO_LIMITS_SENTENCE
+from claude_meter_tui.output.words import NO_LIMITS_SENTENCE
 from claude_meter_tui.polling.state import Phase
 
 if TYPE_CHECKING:
