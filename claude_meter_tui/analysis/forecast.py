@@ -27,6 +27,8 @@ _WEEK_STEPS = 7 * _DAY_STEPS
 _RECENT_DAYS = 20.0
 # As if this many days of a widely drawn, invented habit had been seen besides the real ones.
 _INVENTED_DAYS = 1.0
+# How much more is used in a step of use than in all on average, as such a habit has it.
+_BUSY = 4.5
 # So many days without any use are a holiday, which says little of the days after it.
 _AWAY_DAYS = 4
 _AWAY_WEIGHT = 0.1
@@ -58,7 +60,7 @@ def forecast(
     windows = past.windows
     ends = np.array([each.instance.resets_at for each in now])
     horizon = _horizon(past, now)
-    use = _paths(past, habit, paths, horizon, chance)
+    use = _paths(past, habit, now, paths, horizon, chance)
     scales = weights.scales(draws)
     level = np.array([each.used for each in now]).T.copy()
     session = np.array([window.session for window in windows])
@@ -153,7 +155,9 @@ def _horizon(past: Past, now: list[Estimate]) -> int:
     return min(max(steps, _DAY_STEPS if idle else 1), _WEEK_STEPS + 1)
 
 
-def _paths(past: Past, habit: Habit, paths: int, horizon: int, chance: np.random.Generator) -> Floats:
+def _paths(
+    past: Past, habit: Habit, now: list[Estimate], paths: int, horizon: int, chance: np.random.Generator
+) -> Floats:
     """(paths, steps, parts): what is used from now on, replayed."""
     steps, parts = habit.use.shape
     found = np.zeros((paths, horizon, parts))
@@ -191,8 +195,9 @@ def _paths(past: Past, habit: Habit, paths: int, horizon: int, chance: np.random
             piece = habit.use[chosen[path] : chosen[path] + width]
             found[path, at : at + len(piece)] = piece * strength[path]
         at += _DAY_STEPS
+    usual = _usual(past, habit, now) if invented.any() else np.zeros(parts)
     for number in np.flatnonzero(invented):
-        found[number] = _invented(habit, horizon, here, chance)
+        found[number] = _invented(habit, usual, horizon, here, chance)
     return found
 
 
@@ -260,19 +265,34 @@ def _drawn_days(
     return chance.choice(days[:, 0], paths, p=weight / weight.sum())
 
 
-def _invented(habit: Habit, horizon: int, here: int, chance: np.random.Generator) -> Floats:
+def _usual(past: Past, habit: Habit, now: list[Estimate]) -> Floats:
+    """(parts,) a guess at what is used in a step of use, by the little that is known and by how full windows are."""
+    steps, parts = habit.use.shape
+    mean = habit.use.mean(axis=0) if steps else np.zeros(parts)
+    usual = mean * (_BUSY if steps >= _DAY_STEPS else 1.0)
+    explained = usual @ habit.growth
+    for number, (window, each) in enumerate(zip(past.windows, now, strict=True)):
+        ends = each.instance.resets_at
+        if not np.isfinite(ends) or window.length is None:
+            continue
+        passed = max((past.now - (ends - window.length)) / STEP, 6.0)
+        rate = max(float(np.median(each.used)), 2.0) / passed * (_BUSY if passed >= _DAY_STEPS else 1.0)
+        usual[parts - len(past.windows) + number] += max(0.0, rate - explained[number])
+    return np.asarray(usual)
+
+
+def _invented(habit: Habit, usual: Floats, horizon: int, here: int, chance: np.random.Generator) -> Floats:
     """A habit drawn widely: the present pace for a while, then some hours of use on most days."""
-    mean = habit.use.mean(axis=0) if len(habit.use) else np.zeros(habit.use.shape[1])
-    lately = habit.use[-6:].mean(axis=0) if len(habit.use) else mean
-    found = np.zeros((horizon, habit.use.shape[1]))
+    lately = habit.use[-6:].mean(axis=0) if len(habit.use) else np.zeros(len(usual))
+    found = np.zeros((horizon, len(usual)))
     burst = int(chance.exponential(12.0))
     found[:burst] = lately
-    rate = np.maximum(mean, lately / 4) * chance.lognormal(0.0, 0.7)
+    rate = usual * chance.lognormal(0.0, 0.8)
     for day in range(horizon // _DAY_STEPS + 2):
         if chance.random() < 0.75:
             begin = day * _DAY_STEPS - here % _DAY_STEPS + int(chance.normal(60, 10))
             width = int(chance.uniform(18, 66))
             start, end = max(begin, burst), min(begin + width, horizon)
             if end > start:
-                found[start:end] += rate * 1.2
+                found[start:end] += rate
     return found
