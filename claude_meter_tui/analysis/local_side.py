@@ -7,6 +7,7 @@ must not know the screen. What it says is immutable and made anew only when some
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -96,7 +97,8 @@ class LocalSide:
                 self._following = following
                 changed()
 
-            soon(on_this_thread)
+            with suppress(RuntimeError):  # the loop has ended: nobody looks any more
+                soon(on_this_thread)
 
         self._follower = Follower(self._store_file, self._roots, notice)
         self._follower.start()
