@@ -14,7 +14,7 @@ from claude_meter_tui.analysis import weights as learning
 from claude_meter_tui.analysis.estimate import Estimate, estimate
 from claude_meter_tui.analysis.forecast import Future, forecast
 from claude_meter_tui.analysis.habit import Habit, habit_of
-from claude_meter_tui.analysis.history import KINDS, STEP
+from claude_meter_tui.analysis.history import DAY_STEPS, KINDS, STEP
 from claude_meter_tui.domain.bounds import iso_utc
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.weights import Weights
 
 PATHS = 400
-_DAY_STEPS = 144
 # Less of a window says nothing of where it came from.
 _SHARE_FROM = 4.0
 # What fills less likely than this is not worth naming as what stops next.
@@ -61,7 +60,6 @@ def _analysed(past: Past, models: dict[str, int], *, ahead: bool) -> Outlook:
     nothing = float((firsts < 0).mean()) if len(past.windows) else 1.0
     return {
         "made_at": _iso(past.now),
-        "reading_at": _iso(max((float(window.at[-1]) for window in past.windows if len(window.at)), default=past.now)),
         "next_stop": likely["key"] if likely is not None and 1 - nothing >= _NAMED_FROM else None,
         "nothing_fills": round(nothing, 4),
         "windows": windows,
@@ -74,9 +72,9 @@ def _since_reading(past: Past, habit: Habit, chance: np.random.Generator) -> Flo
     steps, parts = len(habit.use), habit.use.shape[1] - len(past.windows)
     for number, window in enumerate(past.windows):
         gap = past.now - window.at[-1] if len(window.at) else 0.0
-        back = min(int(np.ceil(gap / STEP)), 7 * _DAY_STEPS)
+        back = min(int(np.ceil(gap / STEP)), 7 * DAY_STEPS)
         sums = np.concatenate([[0.0], np.cumsum(habit.use[:, parts + number])])
-        ends = np.array([steps - _DAY_STEPS * day + shift for day in range(1, 29) for shift in (-3, 0, 3)])
+        ends = np.array([steps - DAY_STEPS * day + shift for day in range(1, 29) for shift in (-3, 0, 3)])
         ends = ends[(ends - back >= 0) & (ends <= steps)]
         if back > 0 and len(ends):
             found[:, number] = chance.choice((sums[ends] - sums[ends - back]) * gap / (back * STEP), PATHS)
@@ -104,7 +102,7 @@ def _window(
     window = past.windows[number]
     known = bool(weights.known[number])
     counted = bool(window.counts.any())
-    price = weights.prices(weights.center[None], past.families)[0] * float(np.exp(weights.center[number])) / 1e6
+    price = weights.price(past.families) * weights.scale(number)
     full = bool(now.read >= 100)
     full_since = _full_since(past, number) if full else None
     probability, times, at_reset, first_at = None, None, None, None
@@ -116,7 +114,7 @@ def _window(
     if full_since is not None:
         times = first_at = {"p10": full_since, "p50": full_since, "p90": full_since}
     read = now.read if len(now.instance.chosen) else 0.0
-    hour = _points_since(past, weights, number, past.now - 3600)
+    hour = _points_since(past, number, price, past.now - 3600)
     pace = _this_pace(past, now, hour)
     return {
         "key": window.key,
@@ -133,13 +131,11 @@ def _window(
         "probability": probability,
         "full_at": times,
         "at_reset": at_reset,
-        "fan": []
-        if future is None
-        else [(round(t), round(a, 1), round(b, 1), round(c, 1)) for t, a, b, c in future.fan.tolist()],
+        "fan": [] if future is None else _fan(future),
         "first": round(float(first.mean()), 4),
         "first_at": first_at,
         "points_a_token": {
-            model: [float(value) for value in price[group]]
+            model: [float(value) / 1e6 for value in price[group]]
             for model, group in models.items()
             if known and window.counts[group]
         },
@@ -206,12 +202,10 @@ def _full_since(past: Past, number: int) -> str:
     return _iso(float(window.at[full[0]]))
 
 
-def _points_since(past: Past, weights: Weights, number: int, since: float) -> float:
-    """Points that turns here added since a time."""
-    window = past.windows[number]
-    tokens = past.tokens_between(np.array([since]), np.array([past.now]))[0] * window.counts[:, None]
-    price = weights.prices(weights.center[None], past.families)[0]
-    return float((tokens * price).sum() * np.exp(weights.center[number]))
+def _points_since(past: Past, number: int, price: Floats, since: float) -> float:
+    """Points that turns here added since a time; `price` in points per million tokens, by family and kind."""
+    tokens = past.tokens_between(np.array([since]), np.array([past.now]))[0] * past.windows[number].counts[:, None]
+    return float((tokens * price).sum())
 
 
 def _this_pace(past: Past, now: Estimate, hour: float) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -22,15 +22,25 @@ LIKELY_FROM = 0.5
 """From here on a thing is likely enough to be said without "may"."""
 
 
+def is_same_reset(one: datetime, other: datetime) -> bool:
+    """Whether two resets are one and the same instance's."""
+    return abs(one - other) < _SAME_RESET
+
+
+def is_read_since(window: WindowOutlook, read_at: datetime) -> bool:
+    """Whether a window was read after what the outlook knows of it."""
+    return read_at - datetime.fromisoformat(window["read_at"]) > _SAME_READING
+
+
 def begins(outlook: Outlook, reading: Reading) -> dict[str, datetime]:
     """From when on turns add to what is known of each window: the analysis, or a reading that came after it."""
     made_at = datetime.fromisoformat(outlook["made_at"])
-    known_at = {window["key"]: datetime.fromisoformat(window["read_at"]) for window in outlook["windows"]}
+    known = {window["key"]: window for window in outlook["windows"]}
     found = {}
     for window in reading.windows:
         read_at = window.observed_at or reading.observed_at
-        since = known_at.get(window.key)
-        found[window.key] = read_at if since is not None and read_at - since > _SAME_READING else made_at
+        each = known.get(window.key)
+        found[window.key] = read_at if each is not None and is_read_since(each, read_at) else made_at
     return found
 
 
@@ -45,17 +55,10 @@ def added_by(outlook: Outlook, turns: Iterable[Turn], since: Mapping[str, int]) 
     found: dict[str, float] = {}
     known = [(window["key"], window["points_a_token"]) for window in outlook["windows"]]
     for turn in turns:
-        tokens = (
-            turn.input_tokens,
-            turn.output_tokens,
-            turn.cache_write_5m_tokens,
-            turn.cache_write_1h_tokens,
-            turn.cache_read_tokens,
-        )
         for key, prices in known:
             price = prices.get(turn.model)
             if price is not None and turn.on_plan and turn.at > since.get(key, _NEVER):
-                found[key] = found.get(key, 0.0) + sum(p * count for p, count in zip(price, tokens, strict=True))
+                found[key] = found.get(key, 0.0) + sum(p * count for p, count in zip(price, turn.kinds, strict=True))
     return found
 
 
@@ -87,7 +90,7 @@ def of_window(outlook: Outlook | None, window: Window, now: datetime) -> WindowO
     if resets_at <= now:
         return None
     over = window.resets_at is None or window.resets_at <= now
-    return found if over or (window.resets_at is not None and abs(resets_at - window.resets_at) < _SAME_RESET) else None
+    return found if over or (window.resets_at is not None and is_same_reset(resets_at, window.resets_at)) else None
 
 
 def estimates(outlook: Outlook | None, reading: Reading, added: Mapping[str, float], now: datetime) -> dict[str, Range]:
@@ -108,7 +111,7 @@ def estimates(outlook: Outlook | None, reading: Reading, added: Mapping[str, flo
         least = 0.0 if over else window.utilization
         most = max(100.0, least)
         known = each["estimate"]
-        if read_at - datetime.fromisoformat(each["read_at"]) > _SAME_READING:  # read since: exact, but for rounding
+        if is_read_since(each, read_at):  # read since: exact, but for rounding
             known = {"estimate": window.utilization, "low": window.utilization - 0.5, "high": window.utilization + 0.5}
         figures = [known["low"] + 0.85 * more, known["estimate"] + more, known["high"] + 1.15 * more]
         low, middle, high = (min(most, max(least, figure)) for figure in figures)

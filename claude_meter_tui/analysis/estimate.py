@@ -72,15 +72,14 @@ def opened_at(window: WindowPast, first: float) -> float:
 
 @dataclass
 class Estimate:
-    """Draws of how full a window is now, and of what local turns made of it since its instance began.
+    """Draws of how full a window is now (`used`), and of what turns here made of it since its instance began (`local`).
 
-    `local_known` is the part of `used` that `local` speaks of (all of it where the instance's beginning is known).
+    `read` and `read_at` are its last reading's; 0 and NaN where its instance has none.
     """
 
     instance: Instance
     used: Floats
     local: Floats
-    seen: Floats
     read: float
     read_at: float
 
@@ -142,5 +141,5 @@ def estimate(
             used = np.minimum(used, max(100.0, level[-1] if len(times) else 0.0))
         read, read_at = (float(level[-1]), float(times[-1])) if len(times) else (0.0, np.nan)
         doubt = np.clip(1 + 0.4 * weights.noise * chance.standard_normal(len(draws)), 0.5, 1.5)
-        found.append(Estimate(now, used, points[:, -1] * doubt, seen + since_last, read, read_at))
+        found.append(Estimate(now, used, points[:, -1] * doubt, read, read_at))
     return found

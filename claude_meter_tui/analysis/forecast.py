@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from claude_meter_tui.analysis.estimate import opened_at
-from claude_meter_tui.analysis.history import STEP
+from claude_meter_tui.analysis.history import DAY_STEPS, STEP
 from claude_meter_tui.analysis.variation import weeks_differ
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats, Past
     from claude_meter_tui.analysis.weights import Weights
 
-_DAY_STEPS = 144
-_WEEK_STEPS = 7 * _DAY_STEPS
+_WEEK_STEPS = 7 * DAY_STEPS
 _RECENT_DAYS = 20.0
 # As if this many days of a widely drawn, invented habit had been seen besides the real ones.
 _INVENTED_DAYS = 1.0
@@ -142,7 +141,7 @@ def _fan_of(levels: Floats, moments: list[float]) -> Floats:
 
 def _edges(horizon: int) -> np.ndarray:
     """Where the simulated steps begin: ten minutes for half a day, half an hour from then on."""
-    fine = min(horizon, _DAY_STEPS // 2)
+    fine = min(horizon, DAY_STEPS // 2)
     edges = np.concatenate([np.arange(fine), np.arange(fine, horizon, 3), [horizon]])
     return np.unique(edges)
 
@@ -152,7 +151,7 @@ def _horizon(past: Past, now: list[Estimate]) -> int:
     last = max((each.instance.resets_at for each in now if np.isfinite(each.instance.resets_at)), default=past.now)
     steps = int(np.ceil((last - past.now) / STEP)) + 1
     idle = any(not np.isfinite(each.instance.resets_at) for each in now)
-    return min(max(steps, _DAY_STEPS if idle else 1), _WEEK_STEPS + 1)
+    return min(max(steps, DAY_STEPS if idle else 1), _WEEK_STEPS + 1)
 
 
 def _paths(
@@ -166,11 +165,11 @@ def _paths(
     here = int(local // STEP)
     total = habit.total
     cut = _quiet_step(total, first_step)
-    until_cut = (cut - here) % _DAY_STEPS or _DAY_STEPS
+    until_cut = (cut - here) % DAY_STEPS or DAY_STEPS
     now_features = _features(total, np.array([steps]))
     moments = np.arange(12, max(12, steps - 6))
-    invented = chance.random(paths) < _INVENTED_DAYS / (_INVENTED_DAYS + steps / _DAY_STEPS)
-    if len(moments) > _DAY_STEPS // 2:
+    invented = chance.random(paths) < _INVENTED_DAYS / (_INVENTED_DAYS + steps / DAY_STEPS)
+    if len(moments) > DAY_STEPS // 2:
         weight = _likeness(total, moments, now_features[0], first_step, here, steps)
         start = chance.choice(moments, paths, p=weight)
     else:
@@ -185,16 +184,16 @@ def _paths(
     weeks, mixes = weeks_differ(habit.use, total)
     strength = chance.lognormal(0.0, weeks, (paths, 1)) * np.exp(chance.standard_normal((paths, parts)) * mixes)
     while at < horizon:
-        kind = _is_free_day((here + at) // _DAY_STEPS)
+        kind = _is_free_day((here + at) // DAY_STEPS)
         chosen = _drawn_days(days, kind, steps, paths, chance)
         if chosen is None:
             invented[:] = True
             break
-        width = min(_DAY_STEPS, horizon - at)
+        width = min(DAY_STEPS, horizon - at)
         for path in range(paths):
             piece = habit.use[chosen[path] : chosen[path] + width]
             found[path, at : at + len(piece)] = piece * strength[path]
-        at += _DAY_STEPS
+        at += DAY_STEPS
     usual = _usual(past, habit, now) if invented.any() else np.zeros(parts)
     for number in np.flatnonzero(invented):
         found[number] = _invented(habit, usual, horizon, here, chance)
@@ -210,11 +209,11 @@ def _features(total: Floats, moments: np.ndarray) -> Floats:
 
 def _likeness(total: Floats, moments: np.ndarray, now: Floats, first_step: int, here: int, steps: int) -> Floats:
     features = _features(total, moments)
-    hour = ((moments + first_step - here) % _DAY_STEPS + _DAY_STEPS // 2) % _DAY_STEPS - _DAY_STEPS // 2
+    hour = ((moments + first_step - here) % DAY_STEPS + DAY_STEPS // 2) % DAY_STEPS - DAY_STEPS // 2
     distance = (hour / 9.0) ** 2 + ((features - now) ** 2 / np.array([0.9, 0.7, 0.5, 0.5]) ** 2).sum(axis=1)
-    other_kind = _is_free_day((moments + first_step) // _DAY_STEPS) != _is_free_day(here // _DAY_STEPS)
+    other_kind = _is_free_day((moments + first_step) // DAY_STEPS) != _is_free_day(here // DAY_STEPS)
     distance += 3.0 * other_kind
-    age = (steps - moments) / _DAY_STEPS / _RECENT_DAYS
+    age = (steps - moments) / DAY_STEPS / _RECENT_DAYS
     weight = np.exp(-0.5 * distance - 0.7 * age) + 1e-12
     return np.asarray(weight / weight.sum())
 
@@ -226,8 +225,8 @@ def _is_free_day(day: np.ndarray | int) -> np.ndarray | bool:
 
 def _quiet_step(total: Floats, first_step: int) -> int:
     """The step of the day at whose hour least is used: days are cut there."""
-    day = (np.arange(len(total)) + first_step) % _DAY_STEPS
-    sums = np.bincount(day, total, minlength=_DAY_STEPS)
+    day = (np.arange(len(total)) + first_step) % DAY_STEPS
+    sums = np.bincount(day, total, minlength=DAY_STEPS)
     smooth = np.convolve(np.concatenate([sums[-9:], sums, sums[:9]]), np.ones(19), "valid")
     quiet = np.flatnonzero(smooth <= smooth.min() + 1e-9)
     near_four = np.abs(quiet - 24)
@@ -236,12 +235,12 @@ def _quiet_step(total: Floats, first_step: int) -> int:
 
 def _whole_days(total: Floats, first_step: int, cut: int) -> np.ndarray:
     """(first step, whether a free day, whether away) of every day known as a whole, cut at the quiet step."""
-    first = (cut - first_step) % _DAY_STEPS
-    starts = np.arange(first, len(total) - _DAY_STEPS + 1, _DAY_STEPS)
-    kinds = _is_free_day((starts + first_step + _DAY_STEPS // 2) // _DAY_STEPS)
+    first = (cut - first_step) % DAY_STEPS
+    starts = np.arange(first, len(total) - DAY_STEPS + 1, DAY_STEPS)
+    kinds = _is_free_day((starts + first_step + DAY_STEPS // 2) // DAY_STEPS)
     if not len(starts):
         return np.zeros((0, 3), int)
-    idle = np.array([total[start : start + _DAY_STEPS].sum() < 1e-9 for start in starts])
+    idle = np.array([total[start : start + DAY_STEPS].sum() < 1e-9 for start in starts])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]])))
     away = np.zeros(len(starts), bool)
     for first_day, after in zip(edges[::2], edges[1::2], strict=True):
@@ -255,7 +254,7 @@ def _drawn_days(
 ) -> np.ndarray | None:
     if not len(days):
         return None
-    age = (steps - days[:, 0]) / _DAY_STEPS / _RECENT_DAYS
+    age = (steps - days[:, 0]) / DAY_STEPS / _RECENT_DAYS
     weight = (
         np.exp(-0.7 * age)
         * np.where(days[:, 2], _AWAY_WEIGHT, 1.0)
@@ -269,14 +268,14 @@ def _usual(past: Past, habit: Habit, now: list[Estimate]) -> Floats:
     """(parts,) a guess at what is used in a step of use, by the little that is known and by how full windows are."""
     steps, parts = habit.use.shape
     mean = habit.use.mean(axis=0) if steps else np.zeros(parts)
-    usual = mean * (_BUSY if steps >= _DAY_STEPS else 1.0)
+    usual = mean * (_BUSY if steps >= DAY_STEPS else 1.0)
     explained = usual @ habit.growth
     for number, (window, each) in enumerate(zip(past.windows, now, strict=True)):
         ends = each.instance.resets_at
         if not np.isfinite(ends) or window.length is None:
             continue
         passed = max((past.now - (ends - window.length)) / STEP, 6.0)
-        rate = max(float(np.median(each.used)), 2.0) / passed * (_BUSY if passed >= _DAY_STEPS else 1.0)
+        rate = max(float(np.median(each.used)), 2.0) / passed * (_BUSY if passed >= DAY_STEPS else 1.0)
         usual[parts - len(past.windows) + number] += max(0.0, rate - explained[number])
     return np.asarray(usual)
 
@@ -288,9 +287,9 @@ def _invented(habit: Habit, usual: Floats, horizon: int, here: int, chance: np.r
     burst = int(chance.exponential(12.0))
     found[:burst] = lately
     rate = usual * chance.lognormal(0.0, 0.8)
-    for day in range(horizon // _DAY_STEPS + 2):
+    for day in range(horizon // DAY_STEPS + 2):
         if chance.random() < 0.75:
-            begin = day * _DAY_STEPS - here % _DAY_STEPS + int(chance.normal(60, 10))
+            begin = day * DAY_STEPS - here % DAY_STEPS + int(chance.normal(60, 10))
             width = int(chance.uniform(18, 66))
             start, end = max(begin, burst), min(begin + width, horizon)
             if end > start:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from claude_meter_tui.analysis.attribution import family, what_counts
-from claude_meter_tui.analysis.history import LOOK_BACK, Past, WindowPast
+from claude_meter_tui.analysis.history import Past, WindowPast
+from claude_meter_tui.turns.transcripts.records import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,10 +17,28 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.windows import Reading, Window
+    from claude_meter_tui.store.store import Store
+    from claude_meter_tui.turns.transcripts.ledger import Ledger
     from claude_meter_tui.turns.turn import Turn
 
 Measured = tuple[float, float, float | None]
 """(seconds since 1970, percent, reset in seconds since 1970)."""
+LOOK_BACK = timedelta(days=56)
+"""How much of the past is looked at: a habit and a price of longer ago are no longer this account's."""
+
+
+def points_of(store: Store, account_id: int | None, now: datetime, skew: timedelta) -> dict[str, list[Measured]]:
+    """Every window's readings up to the local time `now`, by the server's clock, which is `skew` ahead."""
+    found = store.points(account_id, now - LOOK_BACK, now)
+    ahead = skew.total_seconds()
+    if not ahead:
+        return found
+    return {key: [(at + ahead, used, reset) for at, used, reset in each] for key, each in found.items()}
+
+
+def turns_of(ledger: Ledger, now: datetime) -> list[Turn]:
+    """The turns up to and with the local time `now`."""
+    return ledger.turns(milliseconds(now - LOOK_BACK), milliseconds(now) + 1)
 
 
 def outlook_of(
@@ -80,17 +99,7 @@ def past_of(
         if group is None:
             counts = tuple(rule(turn) for rule in rules)
             group = models[turn.model] = groups.setdefault((family(turn.model), counts), len(groups))
-        rows.append(
-            (
-                at,
-                group,
-                turn.input_tokens,
-                turn.output_tokens,
-                turn.cache_write_5m_tokens,
-                turn.cache_write_1h_tokens,
-                turn.cache_read_tokens,
-            )
-        )
+        rows.append((at, group, *turn.kinds))
     table = np.array(rows, dtype=np.float64).reshape(-1, 7)
     table = table[np.argsort(table[:, 0], kind="stable")]
     counted = [[counts[number] for _, counts in groups] for number in range(len(windows))]
@@ -103,7 +112,7 @@ def past_of(
 
 
 def _window(window: Window, readings: Sequence[Measured], counts: list[bool], now: float) -> WindowPast:
-    kept = _thinned([reading for reading in readings if now - LOOK_BACK < reading[0] <= now])
+    kept = _thinned([reading for reading in readings if now - LOOK_BACK.total_seconds() < reading[0] <= now])
     table = np.array([(at, used, np.nan if reset is None else reset) for at, used, reset in kept], dtype=np.float64)
     table = table.reshape(-1, 3)
     length = None if window.length_seconds is None else float(window.length_seconds)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from claude_meter_tui.analysis.history import STEP
+from claude_meter_tui.analysis.history import DAY_STEPS, STEP
 from claude_meter_tui.analysis.weights import predicted
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.weights import Weights
 
 _DAYS = 42
-_DAY_STEPS = 144
+_OF_ALL = ("five_hour", "seven_day")
 _LONG_RUN = 18  # three hours: what preceded says no more of what follows later
 
 
@@ -55,7 +55,7 @@ class Habit:
 def habit_of(past: Past, weights: Weights) -> Habit:
     """The habit as known at the moment."""
     last = int((past.now + past.offset) // STEP)
-    first = max(last - _DAYS * _DAY_STEPS, int((past.begins + past.offset) // STEP))
+    first = max(last - _DAYS * DAY_STEPS, int((past.begins + past.offset) // STEP))
     steps = last - first
     begins = first * STEP - past.offset
     windows = len(past.windows)
@@ -67,7 +67,7 @@ def habit_of(past: Past, weights: Weights) -> Habit:
     )
     classes = classes.ravel()
     used = np.zeros((steps, signatures.shape[1]))
-    prices = weights.prices(weights.center[None], past.families)[0]
+    prices = weights.price(past.families)
     if len(past.at):
         cost = (past.tokens / 1e6 * prices[past.family]).sum(axis=1)
         place = ((past.at - begins) // STEP).astype(int)
@@ -77,15 +77,9 @@ def habit_of(past: Past, weights: Weights) -> Habit:
     use = np.hstack([used, elsewhere])
     scales = weights.scales(weights.center[None])[0]
     growth = np.vstack([signatures.T * scales, np.eye(windows)])
-    every = np.array(
-        [
-            window.counts.all() if len(window.counts) else window.key in ("five_hour", "seven_day")
-            for window in past.windows
-        ],
-        bool,
-    )
-    every |= np.array([window.key in ("five_hour", "seven_day") for window in past.windows], bool)
-    stops = np.hstack([signatures, np.eye(windows, dtype=bool) | every[:, None]])
+    # What every turn counts in stops all when it is full, use from elsewhere too.
+    of_all = [window.key in _OF_ALL or bool(window.counts.size and window.counts.all()) for window in past.windows]
+    stops = np.hstack([signatures, np.eye(windows, dtype=bool) | np.array(of_all, bool)[:, None]])
     full, near = _levels(past, begins, steps)
     blocked = full @ stops > 0
     use = _filled(use, blocked)
@@ -97,15 +91,13 @@ def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Float
     """(steps, windows) points that turns here do not explain, spread over the time between readings."""
     found = np.zeros((steps, len(past.windows)))
     edges = begins + np.arange(steps + 1) * STEP
-    spans = weights.spans
-    mean, _ = predicted(weights.center, spans, past) if spans is not None else (np.zeros(0), None)
+    prices = weights.price(past.families)
+    mean, _ = predicted(weights.center, weights.spans, past)
     for number, window in enumerate(past.windows):
         if len(window.at) < 2:
             continue
-        prices = weights.prices(weights.center[None], past.families)[0]
         tokens = past.tokens_of(number, window.at[:-1], window.at[1:])
-        scale = float(np.exp(weights.center[number]))
-        here = scale * (tokens * prices).sum(axis=(1, 2))
+        here = weights.scale(number) * (tokens * prices).sum(axis=(1, 2))
         same = window.instance[1:] == window.instance[:-1]
         rise = np.where(same, window.used[1:] - window.used[:-1], window.used[1:])
         rest = rise - here
@@ -116,7 +108,7 @@ def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Float
                 continue
             level = _rising(np.cumsum(rest[mine]))
             added = np.diff(level, prepend=min(0.0, level[0]))
-            added *= _share_from_elsewhere(spans, mean, number, window.at[mine + 1], weights)
+            added *= _share_from_elsewhere(mean, number, window.at[mine + 1], weights)
             for start, end, points in zip(window.at[mine], window.at[mine + 1], added, strict=True):
                 if points > 0.02:
                     total += points * np.clip((edges - start) / max(end - start, 1.0), 0, 1)
@@ -127,19 +119,18 @@ def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Float
     return _finer(past, found)
 
 
-def _share_from_elsewhere(spans: object, mean: Floats, number: int, ends: Floats, weights: Weights) -> Floats:
+def _share_from_elsewhere(mean: Floats, number: int, ends: Floats, weights: Weights) -> Floats:
     """How sure it is, for each reading, that what its stretch has over is more than rounding and noise."""
-    if spans is None:
-        return np.ones(len(ends))
-    mine = np.flatnonzero(spans.window == number)  # type: ignore[attr-defined]
+    spans = weights.spans
+    mine = np.flatnonzero(spans.window == number)
     if not len(mine):
         return np.ones(len(ends))
-    over = spans.rise[mine] - mean[mine]  # type: ignore[attr-defined]
-    sd = np.sqrt(spans.rounding[mine] + (weights.noise * mean[mine]) ** 2)  # type: ignore[attr-defined]
+    over = spans.rise[mine] - mean[mine]
+    sd = np.sqrt(spans.rounding[mine] + (weights.noise * mean[mine]) ** 2)
     sure = np.clip((over / sd - 0.7) / 1.5, 0.0, 1.0)
     sure[mean[mine] < 0.3] = 1.0
-    order = np.argsort(spans.until[mine])  # type: ignore[attr-defined]
-    place = np.searchsorted(spans.until[mine][order], ends - 1)  # type: ignore[attr-defined]
+    order = np.argsort(spans.until[mine])
+    place = np.searchsorted(spans.until[mine][order], ends - 1)
     return np.where(place < len(mine), sure[order][np.minimum(place, len(mine) - 1)], 0.5)
 
 
@@ -202,7 +193,7 @@ def _filled(use: Floats, blocked: np.ndarray) -> Floats:
                 filled[start : start + near, part] = before
             for step in range(start + near, end):
                 for days in (1, 7, 2, 3, 4, 5, 6):
-                    other = step - days * _DAY_STEPS
+                    other = step - days * DAY_STEPS
                     if other >= 0 and not mask[other]:
                         filled[step, part] = use[other, part]
                         break

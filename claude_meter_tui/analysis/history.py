@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 KINDS = ("input", "output", "cache write 5m", "cache write 1h", "cache read")
 STEP = 600.0
 """Seconds of one bin of the habit."""
-LOOK_BACK = 56 * 86400.0
-"""How much of the past is looked at: a habit and a price of longer ago are no longer this account's."""
+DAY_STEPS = 144
 # Jitter moves a reset by seconds, a real move is of minutes at least (FACTS §1, §9).
 _MOVED_BY = 300.0
 _DROPPED_BY = 2.0

@@ -139,7 +139,7 @@ class LocalSide:
     def added(self, outlook: Outlook, reading: Reading, skew: timedelta = timedelta(0)) -> dict[str, float]:
         """Points the turns since an outlook or a later reading add to each window, by what a token costs."""
         try:
-            asked = (self._ledger.change(), id(outlook), id(reading))
+            asked = (self._ledger.change(), outlook, reading)
             if asked != self._added[0]:
                 since = {key: milliseconds(at - skew) for key, at in begins(outlook, reading).items()}
                 turns = self._ledger.turns(min(since.values(), default=_EVER), _EVER)

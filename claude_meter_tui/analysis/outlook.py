@@ -76,7 +76,6 @@ class Outlook(TypedDict):
     """Of an account. `nothing_fills` is the probability that no window fills before it clears; `next_stop` a key."""
 
     made_at: str
-    reading_at: str
     next_stop: str | None
     nothing_fills: float
     windows: list[WindowOutlook]

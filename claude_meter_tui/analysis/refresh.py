@@ -10,16 +10,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.analysis.gathering import outlook_of
+from claude_meter_tui.analysis.gathering import outlook_of, points_of, turns_of
 from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.turns.transcripts.ledger import Ledger
-from claude_meter_tui.turns.transcripts.records import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_LOOK_BACK = timedelta(days=60)
 
 
 def refresh(store: Store, roots: Sequence[str], account_id: int, now: datetime, skew: timedelta) -> bool:
@@ -35,10 +32,8 @@ def refresh(store: Store, roots: Sequence[str], account_id: int, now: datetime, 
     document = store.newest(account_id=account_id, now=now)
     if document is None:
         return False
-    ahead = skew.total_seconds()
-    found = store.points(account_id, now - _LOOK_BACK, now)
-    points = {key: [(at + ahead, used, reset) for at, used, reset in each] for key, each in found.items()}
-    turns = Ledger(store.connection, roots).turns(milliseconds(now - _LOOK_BACK), milliseconds(now) + 1)
+    points = points_of(store, account_id, now, skew)
+    turns = turns_of(Ledger(store.connection, roots), now)
     outlook = outlook_of(stand_in(document), points, turns, now + skew, skew)
     store.save_outlook(account_id, now, json.dumps(outlook, separators=(",", ":")))
     return True

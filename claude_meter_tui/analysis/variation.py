@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from claude_meter_tui.analysis.history import DAY_STEPS
+
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats
 
-_DAY_STEPS = 144
-_WEEK_STEPS = 7 * _DAY_STEPS
+_WEEK_STEPS = 7 * DAY_STEPS
 # Log standard deviations while little is known, and as how many weeks that counts.
 _WEEKS, _MIXES = 0.35, 0.55
 _AS_WEEKS = 2.0
@@ -39,7 +40,7 @@ def weeks_differ(use: Floats, total: Floats) -> tuple[float, Floats]:
     if usual.sum() < 2:
         return _WEEKS, np.full(parts, _MIXES)
     by_part = use[start:].reshape(count, _WEEK_STEPS, parts).sum(axis=1)[usual]
-    days = total[start:].reshape(count, 7, _DAY_STEPS).sum(axis=2)[usual]
+    days = total[start:].reshape(count, 7, DAY_STEPS).sum(axis=2)[usual]
     by_chance = float((days / days.mean(axis=1, keepdims=True)).std(axis=1).mean()) ** 2 / 7
     found = _shrunk(np.log(weeks[usual]).var(ddof=1) - by_chance, int(usual.sum()), _WEEKS)
     shares = np.log(np.maximum(by_part, 1e-9) / weeks[usual][:, None])

@@ -23,9 +23,8 @@ PRICES = np.array([1.0, 5.0, 1.25, 2.0, 0.02])
 _KIND_DOUBT = np.array([0.5, 0.5, 0.4, 0.4, 1.2])
 _FAMILY_PRICES = {"opus": 1.0, "sonnet": 0.6, "haiku": 0.2, "fable": 1.0}
 _FAMILY_DOUBT = 0.3
-# A week is some eight full five-hour windows (claude-code 79773); plans differ.
-_FIVE_HOURS_A_WEEK = 8.0
-_SCALE_DOUBT = 1.2
+# Nearly nothing is known of a scale beforehand.
+_SCALE_DOUBT = 5.36656
 _LEAST_RISE = 4.0
 # Less than this tells nothing of a window's scale.
 ENOUGH_POINTS = 6.0
@@ -74,7 +73,7 @@ class Weights:
     steps: dict[int, tuple[float, float]] = field(default_factory=dict)
     floored: float = 0.0
     likelihood: float = 0.0
-    spans: Spans | None = None
+    spans: Spans = field(kw_only=True)
 
     def scales(self, draws: Floats) -> Floats:
         """(draws, windows): points per weighted million tokens."""
@@ -85,6 +84,14 @@ class Weights:
         kinds = np.exp(draws[:, self.windows : self.windows + len(KINDS)]) * PRICES
         each = np.exp(draws[:, self.windows + len(KINDS) :]) * family_prices(families)
         return np.asarray(each[:, :, None] * kinds[:, None, :])
+
+    def price(self, families: list[str]) -> Floats:
+        """(families, kinds): weight of a token, as most likely."""
+        return np.asarray(self.prices(self.center[None], families)[0])
+
+    def scale(self, number: int) -> float:
+        """Points of a window per weighted million tokens, as most likely."""
+        return float(np.exp(self.center[number]))
 
     def draw(self, count: int, chance: np.random.Generator) -> Floats:
         """Sets of logarithms as likely as what was learned allows; the first is the center itself."""
@@ -159,7 +166,7 @@ def _fit(past: Past, spans: Spans, steps: dict[int, tuple[float, float]], cut: f
     usable = np.ones(len(rise), bool)
     for number, (at, _) in steps.items():
         usable &= ~((spans.window == number) & (spans.since < at) & (spans.until > at))
-    doubt = np.concatenate([np.full(windows, 50.0), _KIND_DOUBT, np.full(families, _FAMILY_DOUBT)])
+    doubt = np.concatenate([np.full(windows, _SCALE_DOUBT), _KIND_DOUBT, np.full(families, _FAMILY_DOUBT)])
     center = np.zeros(size)
     base, _ = predicted(center, spans, past)
     first = _first_scales(past, spans, rise, base)
@@ -167,7 +174,6 @@ def _fit(past: Past, spans: Spans, steps: dict[int, tuple[float, float]], cut: f
     prior = np.zeros(size)
     prior[:windows] = first
     precision = 1 / doubt**2
-    precision[:windows] = 1 / _SCALE_DOUBT**2 * 0.05
     exact = np.full(windows, 0.7)
     extra = np.full(windows, 4.0)
     noise = 0.08

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from claude_meter_tui.analysis.gathering import outlook_of, points_of, turns_of
 from claude_meter_tui.commands.given_time import given_time
 from claude_meter_tui.commands.ledger import with_ledger
 from claude_meter_tui.domain.errors import NothingStoredError
@@ -14,26 +15,21 @@ from claude_meter_tui.polling.chosen_account import chosen_account, profile_of
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system import paths
 from claude_meter_tui.system.uptime import system_uptime
-from claude_meter_tui.turns.transcripts.records import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from claude_meter_tui.analysis.gathering import Measured
     from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.windows import Reading
     from claude_meter_tui.turns.transcripts.ledger import Ledger
     from claude_meter_tui.turns.turn import Piece, Turn
 
-# Longer than anything the analysis looks at.
-_LOOK_BACK = timedelta(days=60)
-
-_Points = dict[str, list[tuple[float, float, float | None]]]
-
 
 class Known(NamedTuple):
     """What the store knows of an account at a moment: `now` by the server's clock, `skew` ahead of the local one.
 
-    `points` are each window's readings of the last two months, (seconds, percent, reset) by the server's clock.
+    `points` are each window's readings of the last eight weeks, (seconds, percent, reset) by the server's clock.
     """
 
     reading: Reading
@@ -42,7 +38,7 @@ class Known(NamedTuple):
     instances: list[Instance]
     readings: dict[str, int]
     """How many readings each window has in its instance."""
-    points: _Points
+    points: dict[str, list[Measured]]
 
 
 def known_at(env: Mapping[str, str], at: str | None, account: str | None) -> Known:
@@ -66,11 +62,7 @@ def known_at(env: Mapping[str, str], at: str | None, account: str | None) -> Kno
         if document is None:
             raise NothingStoredError
         reading = stand_in(document)  # pydantic would cost a third of the command
-        found = store.points(account_id, local - _LOOK_BACK, local)
-    ahead = skew.total_seconds()
-    points = found
-    if ahead:
-        points = {key: [(at + ahead, used, reset) for at, used, reset in each] for key, each in found.items()}
+        points = points_of(store, account_id, local, skew)
     now = local + skew
     instances = [
         instance_of(window, _near(points.get(window.key, []), window.length_seconds, now), now)
@@ -87,7 +79,7 @@ def known_at(env: Mapping[str, str], at: str | None, account: str | None) -> Kno
     return Known(reading, now, skew, instances, readings, points)
 
 
-def _near(points: list[tuple[float, float, float | None]], length: int | None, now: datetime) -> list[Point]:
+def _near(points: list[Measured], length: int | None, now: datetime) -> list[Point]:
     """The window's readings as far back as its instance can reach."""
     if length is None:
         return []
@@ -105,13 +97,9 @@ def analysed(
     env: Mapping[str, str], known: Known, cuts: Sequence[int] = (), *, ahead: bool = True
 ) -> tuple[Outlook, list[Piece]]:
     """The outlook of an account as it was known, and the pieces of its turns cut at `cuts` (ms)."""
-    from claude_meter_tui.analysis.gathering import outlook_of
-
-    end = milliseconds(known.now - known.skew) + 1
-    start = milliseconds(known.now - known.skew - _LOOK_BACK)
 
     def both(ledger: Ledger) -> tuple[list[Piece], list[Turn]]:
-        return ledger.pieces(cuts) if cuts else [], ledger.turns(start, end)
+        return ledger.pieces(cuts) if cuts else [], turns_of(ledger, known.now - known.skew)
 
     (pieces, turns), _ = with_ledger(profile_of(env, known.reading.account), both)
     return outlook_of(known.reading, known.points, turns, known.now, known.skew, ahead=ahead), pieces

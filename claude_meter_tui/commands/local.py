@@ -11,14 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, tzinfo
-    from typing import TypeVar
 
     from claude_meter_tui.turns.sums import TokenSum
     from claude_meter_tui.turns.transcripts.ledger import Ledger
-
-    Result = TypeVar("Result")
-
-_UNREAD_NAMED = 3
 
 
 def run(

@@ -45,7 +45,6 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
         if store.mend():
             print(f"claude-meter-tui: {store.notice()}", file=sys.stderr)
         configured = available.chosen(configured, store)
-        outlook = None
         poller = Poller(
             store,
             available.asked(configured, env, store),
@@ -55,6 +54,7 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
         )
         failure = asyncio.run(_ask(poller, clock))
         reading = poller.state.reading
+        outlook = None
         with suppress(sqlite3.Error):
             outlook = store.outlook(poller.account_id)
     if failure is not None:

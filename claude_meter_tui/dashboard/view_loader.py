@@ -76,7 +76,7 @@ class ViewLoader:
             return replace(view, outlooks={}, estimates={}) if view.outlooks or view.estimates else view
         added = {} if self._local is None else self._local.added(outlook, reading, view.state.skew)
         now = view.true_now
-        wanted = (id(outlook), id(reading), tuple(sorted(added.items())), int(now.timestamp()) // 60)
+        wanted = (outlook, reading, added, int(now.timestamp()) // 60)
         if wanted == self._outlook_of and (view.outlooks or not self._outlooks):
             return view
         self._outlook_of = wanted

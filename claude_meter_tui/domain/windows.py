@@ -1,6 +1,6 @@
 """The domain: a Reading of an Account's Windows, and its Money.
 
-Immutable, no I/O, and no clock of its own: what depends on "now" takes it as an argument (see `standing.py`). All
+Immutable, no I/O, and no clock of its own: what depends on "now" takes it as an argument (see `urgency.py`). All
 times are aware UTC; utilization is in percent as the server sent it (0.5 is half a percent, and it can exceed 100).
 """
 

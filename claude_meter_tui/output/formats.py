@@ -1,6 +1,6 @@
 """The texts for scripts: plain, tmux, waybar, prometheus, JSON. Contract: README, "Scripts".
 
-Made from a stored reading (`documents.py`) and a moment; light, since `status` runs in status bars every few seconds.
+Made from a stored reading (`plain_reading.py`) and a moment; light, since `status` runs every few seconds.
 Ages count by the local clock, resets by the server's. It must not know the store, the network or pydantic.
 """
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.plain_reading import ReadingDocument, WindowDocument
 
 SCHEMA = 1
-# A status bar has room for what is likely only.
-_SAID_FROM = 0.5
 EXTRA_KEY = "extra_usage"
 """What `next_stop` is where money stops and no window does."""
 # tmux's own colour names, so that the user's terminal palette decides how they look.
@@ -244,10 +242,9 @@ def brief(window: WindowDocument, at: At) -> str:
         return f"{label} reset"
     flag = _FLAGS[_level(window)]
     text = f"{label} {words.percent(window['utilization']).replace(' ', '')}{flag}"
-    ahead = outlook_json.of_this_instance(window, at)
-    likely = ahead is not None and (ahead["probability"] or 0) >= _SAID_FROM
-    if ahead is not None and ahead["full_at"] is not None and likely and window["utilization"] < urgency.FULL_FROM:
-        text += f" full≈{words.clock_time(_moment(str(ahead['full_at']['p50'])), at.true).replace(' ', '')}"
+    full_at = outlook_json.likely_full_at(window, at)
+    if full_at is not None:
+        text += f" full≈{words.clock_time(full_at, at.true).replace(' ', '')}"
     if reset is None:
         return text
     return f"{text} {words.countdown((reset - at.true).total_seconds()).replace(' ', '')}"

@@ -1,11 +1,14 @@
 """The stored outlook beside a reading, for scripts: which of its figures are of the same instance. Light.
 
-An estimate stands only until the window is read again, and an outlook is of one instance and some hours.
+An estimate stands only until the window is read again, and an outlook is of one instance and some hours: `carried` says
+when, and is imported only where there is an outlook, since `status` runs every few seconds.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from claude_meter_tui.domain.urgency import FULL_FROM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,19 +16,16 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.plain_reading import ReadingDocument, WindowDocument
     from claude_meter_tui.output.formats import At
 
-_OLDEST = timedelta(hours=6)
-_SAME_RESET = timedelta(minutes=10)
-
 
 def windows_of(outlook: str, now: datetime) -> dict[str, WindowOutlook]:
     """The windows of a stored outlook that is young enough to be shown, by key; none of one that cannot be read."""
     import json
 
+    from claude_meter_tui.analysis.carried import is_usable
+
     try:
         found = json.loads(outlook)
-        if abs(now - datetime.fromisoformat(found["made_at"])) > _OLDEST:
-            return {}
-        return {window["key"]: window for window in found["windows"]}
+        return {window["key"]: window for window in found["windows"]} if is_usable(found, now) else {}
     except (ValueError, TypeError, KeyError):
         return {}
 
@@ -35,9 +35,22 @@ def of_this_instance(window: WindowDocument, at: At) -> WindowOutlook | None:
     found = at.outlook.get(window["key"])
     if found is None or window["resets_at"] is None or found["resets_at"] is None:
         return None
+    from claude_meter_tui.analysis.carried import is_same_reset
+
     reset = datetime.fromisoformat(window["resets_at"])
-    same = abs(datetime.fromisoformat(found["resets_at"]) - reset) < _SAME_RESET
+    same = is_same_reset(datetime.fromisoformat(found["resets_at"]), reset)
     return found if reset > at.true and same else None
+
+
+def likely_full_at(window: WindowDocument, at: At) -> datetime | None:
+    """When it likely fills before it clears; None where that is not likely, or it is full already."""
+    found = of_this_instance(window, at)
+    if found is None or found["full_at"] is None or found["probability"] is None:
+        return None
+    from claude_meter_tui.analysis.carried import LIKELY_FROM
+
+    likely = found["probability"] >= LIKELY_FROM and window["utilization"] < FULL_FROM
+    return datetime.fromisoformat(str(found["full_at"]["p50"])) if likely else None
 
 
 def estimate_of(window: WindowDocument, reading: ReadingDocument, at: At) -> Range | None:
@@ -45,8 +58,10 @@ def estimate_of(window: WindowDocument, reading: ReadingDocument, at: At) -> Ran
     found = of_this_instance(window, at)
     if found is None or found["estimate"] is None:
         return None
+    from claude_meter_tui.analysis.carried import is_read_since
+
     read_at = datetime.fromisoformat(window["observed_at"] or reading["observed_at"])
-    return None if read_at - datetime.fromisoformat(found["read_at"]) > timedelta(seconds=2) else found["estimate"]
+    return None if is_read_since(found, read_at) else found["estimate"]
 
 
 def as_contract(estimate: Range) -> dict[str, float]:

@@ -124,7 +124,7 @@ class Noticing(ShownState):
         self._asks = budget_window(self._store, keys, now)
 
     def _load_reading(self) -> None:
-        from claude_meter_tui.domain.windows import Reading  # after the first paint: see stored.py
+        from claude_meter_tui.domain.windows import Reading  # after the first paint: see light_reading.py
 
         reading, shown = self._known(), self.state.reading
         if reading is None:

@@ -1,6 +1,6 @@
 """What is kept between runs: every reading, whose token is whose, when asking is allowed, and small notes.
 
-SQLite in WAL mode, shared by every pane: 0600 in a 0700 folder. It takes and gives plain dicts (`documents.py`), so
+SQLite in WAL mode, shared by every pane: 0600 in a 0700 folder. It takes and gives plain dicts (`plain_reading.py`), so
 that `status` can read it without pydantic; it must not know what a reading means, and it never sees a token.
 """
 

@@ -31,6 +31,11 @@ class Turn(NamedTuple):
     cache_read_tokens: int
 
     @property
+    def kinds(self) -> tuple[int, int, int, int, int]:
+        """Tokens of each kind that has a price of its own: input, output, cache write 5 m and 1 h, cache read."""
+        return self[6:]
+
+    @property
     def cache_write_tokens(self) -> int:
         """Both lifetimes together."""
         return self.cache_write_5m_tokens + self.cache_write_1h_tokens

@@ -85,15 +85,9 @@ def bar(width: int, share: float, pace: float | None, style: str, tip: float = 0
     if tip > share and rest:
         grown = min(len(rest), max(1, round(tip * width) - len(cells)))
         track = [("▒" * grown, style), (rest[grown:], "$meter-track")]
-        return _marked([(cells, style), *track], width, pace)
-    if pace is None:
-        return [(cells, style), (rest, "$meter-track")]
-    at = min(width - 1, max(0, int(pace * width)))
-    marker = ("┃", "$meter-pace")
-    if at < len(cells):
-        return [(cells[:at], style), marker, (cells[at + 1 :], style), (rest, "$meter-track")]
-    cut = at - len(cells)
-    return [(cells, style), (rest[:cut], "$meter-track"), marker, (rest[cut + 1 :], "$meter-track")]
+    else:
+        track = [(rest, "$meter-track")]
+    return _marked([(cells, style), *track], width, pace)
 
 
 def _marked(pieces: list[Piece], width: int, pace: float | None) -> list[Piece]:
@@ -208,13 +202,12 @@ class Gauge(DrawnText):
         if window is None:
             return ()
         estimates = view.estimates
-        outlooks = {each.key: view.outlook_of(each) for each in view.windows}
-        columns = layout(width, labels_of(view), estimated=bool(estimates), ahead=any(outlooks.values()))
+        columns = layout(width, labels_of(view), estimated=bool(estimates), ahead=bool(view.outlooks))
         chosen = view.chosen
         selected = chosen is not None and chosen.key == self.key
         newest = view.state.reading.observed_at if view.state.reading else None
         behind = bool(newest and window.observed_at and newest - window.observed_at > urgency.STALE_AFTER)
-        estimate, outlook = estimates.get(window.key), outlooks[window.key]
+        estimate, outlook = estimates.get(window.key), view.outlook_of(window)
         return (
             gauge_line(
                 window,

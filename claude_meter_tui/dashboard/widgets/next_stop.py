@@ -11,22 +11,10 @@ from claude_meter_tui.dashboard.widgets.lines import extra_words, money_level
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import next_stop_variants
-from claude_meter_tui.polling.state import Phase
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.domain.windows import ExtraUsage, Window
-
-# The sign and the word carry the state; the colour only helps.
-_SIGNS = {
-    Phase.LOADING: ("○", "$meter-countdown"),
-    Phase.LIVE: ("●", "$success"),
-    Phase.STALE: ("○", "$warning"),
-    Phase.WAITING: ("◷", "$warning"),
-    Phase.OFFLINE: ("✕", "$error"),
-    Phase.SIGNED_OUT: ("▲", "$error"),
-    Phase.SETUP: ("▲", "$warning"),
-}
 
 
 class NextStop(DrawnText):
