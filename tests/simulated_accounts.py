@@ -89,6 +89,15 @@ class Account:
         _, used, instance, resets_at, part = steps[max(found, 0)]
         return used, instance, resets_at, part
 
+    def points_of(self, turn: Event, key: str, moment: float) -> float:
+        """The points a turn would add to a window at a moment's price; 0 where it does not count there."""
+        family = FAMILIES[turn.family]
+        if key not in ("five_hour", "seven_day") and not key.endswith(family):
+            return 0.0
+        cost = self.habit.models[turn.family] * sum(k * t for k, t in zip(self.habit.kinds, turn.tokens, strict=True))
+        changed = (moment - self.start) / DAY >= self.habit.cap_step[0]
+        return cost * self.scale[key] / (self.habit.cap_step[1] if changed else 1)
+
     def fills_at(self, key: str, moment: float) -> float | None:
         """When the instance of a moment reaches 100 %, at or after it; None: it holds."""
         used, instance, _, _ = self.at(key, moment)

@@ -69,6 +69,7 @@ def judge(account: Account, moment: float, gap: float, figures: list[Figures]) -
     began = time.process_time()
     past, outlook = outlook_at(account, moment, gap)
     add("cpu", time.process_time() - began)
+    lately = [turn for turn in account.turns if moment - DAY < turn.at <= moment]
     fills, lines = [], []
     for past_window, window in zip(past.windows, outlook["windows"], strict=True):
         key = window["key"]
@@ -85,6 +86,12 @@ def judge(account: Account, moment: float, gap: float, figures: list[Figures]) -
             share = window["elsewhere_share"]
             add("elsewhere", abs(share["estimate"] - elsewhere / used))
             add("elsewhere taken for none", elsewhere / used)
+        true_points = sum(account.points_of(turn, key, moment) for turn in lately)
+        prices = window["points_a_token"]
+        found = [(prices.get(simulated.MODELS[simulated.FAMILIES[turn.family]]), turn.tokens) for turn in lately]
+        points = sum(sum(p * t for p, t in zip(price, tokens, strict=True)) for price, tokens in found if price)
+        if true_points > 0.5 and prices:
+            add("tokens per point", abs(true_points / points - 1))
         fills_at = account.fills_at(key, moment)
         if resets_at is None or resets_at <= moment or used >= 100:
             continue
@@ -164,6 +171,7 @@ def main(moments: int = 12, seeds: int = 1, names: str = "") -> None:
     }
     for name, (own, other) in ratios.items():
         print(f"{name}: {mean(whole, own) / max(mean(whole, other), 1e-9):.3f}")
+    print(f"tokens per point, of the last day's mix, off by {mean(whole, 'tokens per point') * 100:.1f} %")
     print(f"CPU of one analysis: {mean(whole, 'cpu') * 1000:.0f} ms")
     said, happened = np.array(whole["said"]), np.array(whole["happened"])
     for tenth in range(10):
