@@ -68,6 +68,7 @@ def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetim
         holds = chance(outlook["nothing_fills"])
         return [
             f"{label} may fill first, about {at} ({span}), {sure} likely · nothing fills: {holds}{clears}",
+            f"{label} may fill first, about {at} ({span}), {sure} likely{clears}",
             f"{label} may fill first, about {at}, {sure} likely{clears}",
             f"{label} may fill {at} ({sure})",
         ]
