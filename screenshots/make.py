@@ -103,8 +103,7 @@ async def svg_of(picture: Picture, home: Path) -> str:
             async with app.run_test(size=picture.size) as pilot:
                 await pilot.pause(0.5)
                 await pilot.press(*picture.keys)
-                if {"c", "enter"} & set(picture.keys):
-                    await transcripts_read(app)
+                await transcripts_read(app)
                 await pilot.pause(0.3)
                 return clean(app.export_screenshot(title="claude-meter-tui"))
 
@@ -131,7 +130,8 @@ def work_account() -> Reading:
 async def transcripts_read(app: MeterApp) -> None:
     """Wait until what stands beside the selected window is of the whole tree."""
     for _ in range(600):
-        if app.view is not None and app.view.beside is not None and app.view.beside.following.looked:
+        side = app.view and (app.view.beside or app.view.sums)
+        if side is not None and side.following.looked:
             return
         await asyncio.sleep(0.05)
     raise TimeoutError("the transcripts were not read within 30 s")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.domain.instances import Instance, Point
     from claude_meter_tui.domain.windows import Reading, Window
     from claude_meter_tui.store.store import Store
+    from claude_meter_tui.turns.sums import TokenSum
     from claude_meter_tui.turns.turn import Piece, Turn
 
 # Enough for the highest panel.
@@ -67,6 +68,24 @@ class Beside:
     empty: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LocalSums:
+    """What was used here lately, whatever windows there are: needs no login.
+
+    `sums` are (name of a time that ends now, tokens used in it); `following` how far the transcripts are read.
+    """
+
+    sums: tuple[tuple[str, TokenSum], ...]
+    following: Following
+
+
+_LATELY = (
+    ("last 5 hours", timedelta(hours=5)),
+    ("last 24 hours", timedelta(days=1)),
+    ("last 7 days", timedelta(days=7)),
+)
+
+
 class LocalSide:
     """Answers `beside`, and says when the answer may be another.
 
@@ -83,6 +102,8 @@ class LocalSide:
         self._pieces: tuple[object, list[Piece]] = (None, [])
         self._answer: tuple[object, Beside | None] = (None, None)
         self._added: tuple[object, dict[str, float]] = (None, {})
+        self._shares: tuple[object, dict[str, float]] = (None, {})
+        self._sums: tuple[object, LocalSums | None] = (None, None)
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
         """Begin to follow.
@@ -136,6 +157,47 @@ class LocalSide:
         except sqlite3.Error:
             return self._answer[1]
 
+    def shares(self, windows: Sequence[Window], now: datetime, skew: timedelta = timedelta(0)) -> dict[str, float]:
+        """What the local tokens of each window come to, as a share of the assumed cap; only where that is known.
+
+        Args:
+            windows: all there are.
+            now: by the server's clock.
+            skew: how far that is ahead of the local one.
+        """
+        try:
+            asked = (self._ledger.change(), tuple((window.key, window.resets_at) for window in windows))
+            if asked != self._shares[0]:
+                instances = [instance_of(window, (), now) for window in windows]
+                pieces = self._cut_pieces(instances, now, skew)
+                found = ((each.window.key, attribution.share_of(each, pieces, now, skew)) for each in instances)
+                self._shares = (
+                    asked,
+                    {
+                        key: share.percent_of_assumed_cap / 100
+                        for key, share in found
+                        if share.percent_of_assumed_cap is not None
+                    },
+                )
+        except sqlite3.Error:
+            pass
+        return self._shares[1]
+
+    def sums(self, now: datetime) -> LocalSums | None:
+        """What was used here lately; None where the store cannot be read just now. `now`: by the local clock."""
+        try:
+            asked = (self._ledger.change(), self._following, int(now.timestamp()) // 60)
+            if asked != self._sums[0]:
+                end = milliseconds(now) + 1
+                found = tuple(
+                    (name, self._ledger.sum_by("total", since=milliseconds(now - length), until=end)[0])
+                    for name, length in _LATELY
+                )
+                self._sums = (asked, LocalSums(found, self._following))
+        except sqlite3.Error:
+            pass
+        return self._sums[1]
+
     def added(self, outlook: Outlook, reading: Reading, skew: timedelta = timedelta(0)) -> dict[str, float]:
         """Points the turns since an outlook or a later reading add to each window, by what a token costs."""
         try:
@@ -152,7 +214,7 @@ class LocalSide:
         self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta
     ) -> Beside:
         instance = instance_of(window, points, now)
-        pieces = self._cut_pieces(instance, windows, now, skew)
+        pieces = self._cut_pieces([instance, *(instance_of(each, (), now) for each in windows)], now, skew)
         share = attribution.share_of(instance, pieces, now, skew)
         end = milliseconds(now - skew) + 1
         recent = tuple(
@@ -170,8 +232,7 @@ class LocalSide:
             empty=self._following.looked and not pieces,
         )
 
-    def _cut_pieces(self, chosen: Instance, windows: Sequence[Window], now: datetime, skew: timedelta) -> list[Piece]:
-        instances = [chosen, *(instance_of(window, (), now) for window in windows)]
+    def _cut_pieces(self, instances: Sequence[Instance], now: datetime, skew: timedelta) -> list[Piece]:
         cuts = attribution.cuts(instances, now, now - timedelta(days=400), skew)
         asked = (self._ledger.change(), frozenset(cut // HOUR_MS for cut in cuts))
         if asked != self._pieces[0]:

@@ -118,7 +118,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         others=others,
         renewed=known.renewed,
         all_accounts=store.note("all_accounts") == "1",
-        compare=store.note("compare") == "1",
+        compare={"1": True, "0": False}.get(store.note("compare") or ""),
         remember=remember,
         no_color=bool(env.get("NO_COLOR")),
     )

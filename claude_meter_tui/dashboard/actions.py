@@ -9,11 +9,16 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.reactive import reactive
 
+from claude_meter_tui.dashboard.arrangement import arrange
+from claude_meter_tui.dashboard.chart_range import can_zoom
 from claude_meter_tui.dashboard.crash_notices import Reports, Surviving
+from claude_meter_tui.dashboard.screens.main import MainScreen, wanted_of
 from claude_meter_tui.dashboard.themes import THEMES
-from claude_meter_tui.dashboard.widgets.comparison import roomy
+from claude_meter_tui.dashboard.widgets.chart.axis import MARGIN
+from claude_meter_tui.dashboard.widgets.chart.history_chart import HistoryChart
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError
+from claude_meter_tui.output import words
 from claude_meter_tui.output.words import too_soon
 from claude_meter_tui.polling.state import Phase
 
@@ -35,6 +40,8 @@ SHOWN_NOTE = "shown"
 """What `remember` is told an account picked here by; it never says whose a login is."""
 _FLASH_SECONDS = 4.0
 _LONG_HISTORY = 4
+_TURNS_A_PAGE = 8
+_MOST_ZOOM, _LEAST_ZOOM = 8, -7
 
 
 class Actions(Surviving, App[str]):
@@ -56,10 +63,24 @@ class Actions(Surviving, App[str]):
         Binding("p", "pause", "Pause or resume asking", id="pause"),
         Binding("t", "next_theme", "Next theme", id="theme"),
         Binding("h", "history", "Longer or shorter history", id="history"),
+        Binding("plus,equals_sign", "zoom(1)", "Chart: nearer", id="zoom_in"),
+        Binding("minus", "zoom(-1)", "Chart: farther", id="zoom_out"),
+        Binding("shift+left,left_square_bracket", "pan(1)", "Chart: earlier", id="earlier"),
+        Binding("shift+right,right_square_bracket", "pan(-1)", "Chart: later", id="later"),
+        Binding("0", "whole", "Chart: this span", id="whole"),
+        Binding("left", "cursor(-1)", "Chart: read out the column before", id="cursor_left"),
+        Binding("right", "cursor(1)", "Chart: read out the next column", id="cursor_right"),
+        Binding("pagedown", "scroll_turns(1)", "Older turns", id="older_turns"),
+        Binding("pageup", "scroll_turns(-1)", "Newer turns", id="newer_turns"),
+        Binding("y", "copy", "Copy the figures", id="copy"),
+        *(
+            Binding(str(number), f"jump({number})", f"Window {number}", id=f"window_{number}")
+            for number in range(1, 10)
+        ),
         Binding("percent_sign", "used_or_left", "Used or left", id="used_or_left"),
         Binding("d", "demo", "Demo", id="demo"),
         Binding("b", "browser", "Browser session", id="browser"),
-        Binding("question_mark", "help", "Help", id="help"),
+        Binding("question_mark,f1", "help", "Help", id="help"),
         Binding("q", "quit", "Quit", id="quit"),
         Binding("ctrl+c", "quit", "Quit", id="interrupt", priority=True, show=False),
     ]
@@ -86,11 +107,23 @@ class Actions(Surviving, App[str]):
         view = self.view
         chosen = view.chosen if view else None
         if view is None or chosen is None:
+            self._flash("There is no window yet.")
             return
         keys = self._order(view)
         at = keys.index(chosen.key) + step
         at = at % len(keys) if around else max(0, min(len(keys) - 1, at))
         self.view = replace(view, selected=keys[at])
+
+    def action_jump(self, number: int) -> None:
+        """Select the window in that row of the screen."""
+        if self.view is None or not self.view.windows:
+            self._flash("There is no window yet.")
+            return
+        keys = self._order(self.view)
+        if number > len(keys):
+            self._flash(f"There are {len(keys)} windows.")
+            return
+        self.view = replace(self.view, selected=keys[number - 1])
 
     def _order(self, view: View) -> list[str]:
         """The windows in the order they stand on the screen."""
@@ -114,7 +147,10 @@ class Actions(Surviving, App[str]):
         """Open the selected window's detail."""
         from claude_meter_tui.dashboard.screens.detail import DetailScreen
 
-        if self.view is None or self.view.chosen is None or isinstance(self.screen, DetailScreen):
+        if self.view is None or isinstance(self.screen, DetailScreen):
+            return
+        if self.view.chosen is None:
+            self._flash("There is no window yet.")
             return
         screen = DetailScreen(classes=self._glyph_class() or None)
         screen.set_reactive(DetailScreen.view, self.view)
@@ -125,24 +161,50 @@ class Actions(Surviving, App[str]):
         """Show or hide the local side, remembered; where the main screen has no room for it, a screen of its own."""
         from claude_meter_tui.dashboard.screens.comparison import CompareScreen
 
-        if self.view is None or self.view.phase is Phase.SETUP:
+        if self.view is None:
             return
         if isinstance(self.screen, CompareScreen):
             self._set_compare(to=False)
             self.pop_screen()
-        elif len(self.screen_stack) > 1 or not roomy(self.size):
-            self._set_compare(to=True)
+        elif len(self.screen_stack) > 1 or not self.has_room_to_compare():
+            if self.view.windows:
+                self._set_compare(to=True)
             screen = CompareScreen(classes=self._glyph_class() or None)
             screen.set_reactive(CompareScreen.view, self.view)
             self.push_screen(screen)
             self._fill()
         else:
-            self._set_compare(to=not self.view.compare)
+            self._set_compare(to="compare" not in self._main.areas)
+
+    @property
+    def _main(self) -> MainScreen:
+        screen = self.screen_stack[0]
+        if not isinstance(screen, MainScreen):
+            raise TypeError(type(screen))
+        return screen
+
+    def has_room_to_compare(self) -> bool:
+        """Whether the main screen has a place for the comparison at this size."""
+        view = self.view
+        wished = None if view is None else wanted_of(replace(view, compare=True), self.size)
+        return wished is not None and "compare" in arrange(self.size.width, self.size.height, wished)
 
     def _set_compare(self, *, to: bool) -> None:
         if self.view is not None:
-            self.view = replace(self.view, compare=to)
+            self.view = replace(self.view, compare=to, turns_from=0)
             self._remember("compare", str(int(to)))
+
+    def action_scroll_turns(self, pages: int) -> None:
+        """Older or newer turns in the comparison."""
+        view = self.view
+        if view is None or view.beside is None or not view.beside.recent:
+            self._flash("There are no turns to scroll.")
+            return
+        if len(self.screen_stack) == 1 and "compare" not in self._main.areas:
+            self._flash("c shows the turns.")
+            return
+        last = len(view.beside.recent) - 1
+        self.view = replace(view, turns_from=max(0, min(last, view.turns_from + pages * _TURNS_A_PAGE)))
 
     def action_accounts(self) -> None:
         """Pick the account to show, where there are several."""
@@ -168,17 +230,25 @@ class Actions(Surviving, App[str]):
             account=number,
             selected=None,
             points=(),
+            past={},
             beside=None,
+            local={},
             outlooks={},
             estimates={},
+            span_shares={},
+            cursor=None,
+            pan=0,
+            turns_from=0,
         )
         self._loader.follow()
 
     def action_all_accounts(self) -> None:
         """Show or hide all accounts as rows on the main screen; remembered."""
-        if self.view is not None:
-            self.view = replace(self.view, all_accounts=not self.view.all_accounts)
-            self._remember("all_accounts", str(int(self.view.all_accounts)))
+        if self.view is None or len(self.view.accounts) < 2:
+            self._flash("There is one account.")
+            return
+        self.view = replace(self.view, all_accounts=not self.view.all_accounts)
+        self._remember("all_accounts", str(int(self.view.all_accounts)))
 
     def action_help(self) -> None:
         """Open the help."""
@@ -224,8 +294,77 @@ class Actions(Surviving, App[str]):
 
     def action_history(self) -> None:
         """Chart one span of the window, or several."""
+        if self._has_chart():
+            self._show_range(spans=1 if self._spans > 1 else _LONG_HISTORY, zoom=0, pan=0)
+
+    @property
+    def _spans(self) -> int:
+        return self.view.spans if self.view is not None else 1
+
+    def _show_range(self, **changes: int | None) -> None:
         if self.view is not None:
-            self.view = replace(self.view, spans=1 if self.view.spans > 1 else _LONG_HISTORY)
+            self.view = replace(self.view, **changes)  # type: ignore[arg-type]
+
+    def _has_chart(self) -> bool:
+        """Whether the chart is on the screen; else it is said why the key did nothing."""
+        if self.view is None or self.view.chosen is None:
+            self._flash("There is no window yet.")
+        elif len(self.screen_stack) == 1 and "chart" not in self._main.areas:
+            self._flash("No room for the chart at this size.")
+        else:
+            return True
+        return False
+
+    def action_zoom(self, step: int) -> None:
+        """Half or twice as long a time in the chart."""
+        view = self.view
+        window = None if view is None else view.chosen
+        if view is None or window is None or not self._has_chart():
+            return
+        zoom = max(_LEAST_ZOOM, min(_MOST_ZOOM, view.zoom + step))
+        if zoom == view.zoom or not can_zoom(window, view.true_now, view.spans, view.zoom, zoom):
+            self._flash("The chart goes from an hour to 400 days.")
+            return
+        self._show_range(zoom=zoom, pan=0)
+
+    def action_pan(self, step: int) -> None:
+        """The chart half its time earlier, or later again."""
+        if self.view is not None and self._has_chart():
+            self._show_range(pan=max(0, self.view.pan + step), cursor=None)
+
+    def action_whole(self) -> None:
+        """The chart as it was: this span."""
+        self._show_range(zoom=0, pan=0, spans=1, cursor=None)
+
+    def action_cursor(self, step: int) -> None:
+        """Read out one column of the chart, and the next."""
+        if self.view is None or not self._has_chart():
+            return
+        width = next((chart.content_size.width for chart in self.screen.query(HistoryChart) if chart.display), 0)
+        last = max(0, width - MARGIN - 1)
+        cursor = self.view.cursor
+        self._show_range(cursor=last // 2 if cursor is None else max(0, min(last, cursor - step)))
+
+    def on_history_chart_pointed(self, message: HistoryChart.Pointed) -> None:
+        """A click into the chart."""
+        self._show_range(cursor=message.column)
+
+    def on_history_chart_zoomed(self, message: HistoryChart.Zoomed) -> None:
+        """The wheel over the chart."""
+        self.action_zoom(message.step)
+
+    def action_copy(self) -> None:
+        """Put the selected window's figures into the terminal's clipboard."""
+        view = self.view
+        window = None if view is None else view.chosen
+        if view is None or window is None:
+            self._flash("There is no window yet.")
+            return
+        text = f"{window.label} {words.percent(window.utilization)}"
+        if window.resets_at is not None:
+            text += f", clears {words.clock_time(window.resets_at, view.true_now)}"
+        self.copy_to_clipboard(text)
+        self._flash(f"Copied: {text}")
 
     def action_demo(self) -> None:
         """From the setup screen: the simulated account instead."""
@@ -284,8 +423,7 @@ class Actions(Surviving, App[str]):
         """The view with what is to be read for it; nothing before the first paint."""
         if self._timer is None:
             return view
-        filled = self._loader.with_outlook(self._loader.with_points(view))
-        return self._loader.with_beside(filled) if view.compare or len(self.screen_stack) > 1 else filled
+        return self._loader.with_local(self._loader.with_outlook(self._loader.with_points(view)))
 
     def _fill(self) -> None:
         if self.view is not None and self.is_running:

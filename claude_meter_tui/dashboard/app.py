@@ -53,7 +53,7 @@ class MeterApp(Actions):
         others: the other accounts there are.
         renewed: the accounts there are by now, given those there were.
         all_accounts: whether to show them all as rows.
-        compare: whether to begin with the comparison open.
+        compare: whether the comparison is open; None: where there is room for it.
         remember: keeps a preference (name, value) for the next run.
         no_color: draw without any colour.
     """
@@ -87,7 +87,7 @@ class MeterApp(Actions):
         others: Sequence[PolledAccount] = (),
         renewed: Callable[[Sequence[PolledAccount]], Sequence[PolledAccount]] = tuple,
         all_accounts: bool = False,
-        compare: bool = False,
+        compare: bool | None = None,
         remember: Callable[[str, str], None] = lambda _name, _value: None,
         no_color: bool = False,
     ) -> None:

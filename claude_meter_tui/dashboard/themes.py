@@ -7,8 +7,23 @@ from textual.theme import Theme
 _OKABE_ITO = {"blue": "#56B4E9", "orange": "#E69F00", "vermillion": "#FF7A33"}
 
 
-def _variables(track: str, pace: str, countdown: str) -> dict[str, str]:
-    return {"meter-track": track, "meter-pace": pace, "meter-countdown": countdown}
+def _variables(
+    track: str, pace: str, countdown: str, *, local: str, line: str, others: str, border: str
+) -> dict[str, str]:
+    """The colours beside Textual's own.
+
+    The track of a bar, the mark of an even pace, quiet text, what is local, lines in the chart (the even pace and the
+    fan), the other windows there, and borders.
+    """
+    return {
+        "meter-track": track,
+        "meter-pace": pace,
+        "meter-countdown": countdown,
+        "meter-local": local,
+        "meter-line": line,
+        "meter-others": others,
+        "meter-border": border,
+    }
 
 
 THEMES = (
@@ -24,7 +39,9 @@ THEMES = (
         background="#14171C",
         surface="#1A1E25",
         panel="#232933",
-        variables=_variables("#3B4452", "#FFFFFF", "#9AA5B4"),
+        variables=_variables(
+            "#6A7585", "#FFFFFF", "#9AA5B4", local="#C49BE8", line="#93A4BC", others="#6F7D91", border="#4F7F9E"
+        ),
     ),
     Theme(
         name="light",
@@ -39,7 +56,9 @@ THEMES = (
         surface="#F1F1EC",
         panel="#E4E5DF",
         dark=False,
-        variables=_variables("#BFC4C9", "#000000", "#565E68"),
+        variables=_variables(
+            "#878E97", "#000000", "#565E68", local="#7A3EA8", line="#5A6675", others="#7D8691", border="#1F6F9F"
+        ),
     ),
     Theme(
         name="contrast",
@@ -53,7 +72,9 @@ THEMES = (
         background="#000000",
         surface="#000000",
         panel="#1C1C1C",
-        variables=_variables("#808080", "#FFFFFF", "#FFFFFF"),
+        variables=_variables(
+            "#8C8C8C", "#FFFFFF", "#FFFFFF", local="#FF9CFF", line="#FFFFFF", others="#9A9A9A", border="#FFFFFF"
+        ),
     ),
     # Okabe & Ito (2008): told apart with any of the common colour vision deficiencies.
     Theme(
@@ -68,7 +89,9 @@ THEMES = (
         background="#101318",
         surface="#171B22",
         panel="#222833",
-        variables=_variables("#48505C", "#FFFFFF", "#A9B0BA"),
+        variables=_variables(
+            "#6F7885", "#FFFFFF", "#A9B0BA", local="#CC79A7", line="#9AA7B6", others="#727D8A", border="#4C8DB8"
+        ),
     ),
     # The terminal's own 16 colours and background.
     Theme(
@@ -86,7 +109,15 @@ THEMES = (
         panel="ansi_default",
         boost="ansi_default",
         variables={
-            **_variables("ansi_bright_black", "ansi_default", "ansi_default"),
+            **_variables(
+                "ansi_bright_black",
+                "ansi_default",
+                "ansi_default",
+                local="ansi_magenta",
+                line="ansi_default",
+                others="ansi_bright_black",
+                border="ansi_bright_black",
+            ),
             "ansi-background": "ansi_black",
             "ansi-foreground": "ansi_white",
             "block-cursor-foreground": "ansi_black",

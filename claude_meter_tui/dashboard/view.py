@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from claude_meter_tui.analysis.carried import LIKELY_FROM
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
+from claude_meter_tui.output.pace_words import pace_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from claude_meter_tui.analysis.local_side import Beside
+    from claude_meter_tui.analysis.local_side import Beside, LocalSums
     from claude_meter_tui.analysis.outlook import Range, WindowOutlook
     from claude_meter_tui.domain.instances import Point
     from claude_meter_tui.domain.windows import ExtraUsage, Window
+    from claude_meter_tui.output.pace_words import Pace
     from claude_meter_tui.polling.state import MeterState, Phase
 
 
@@ -24,11 +26,19 @@ if TYPE_CHECKING:
 class View:
     """One glance.
 
-    `now` is the local clock's; `true_now` is what resets count from. `points` is the history of the selected window
-    over the chart's span, `spans` how many window lengths that is. `compare` is whether the local side is to be seen
-    beside the windows, `beside` what it says of the selected window, once it is known. `accounts` are the states of all
-    accounts, `account` the number of the one shown, `all_accounts` whether all are wished for as rows. `outlooks`
-    is what the analysis says of each window's instance, `estimates` how full they are by now where that is not read.
+    `now` is the local clock's; `true_now` is what resets count from.
+
+    The chart: `points` is the history of the selected window over its span, `past` that of all of them, coarser;
+    `spans` how many window lengths it covers, `zoom` how often that was halved, `pan` how many halves of it lie between
+    its end and the usual one, `cursor` the column that is read out, counted from the right, None: none.
+
+    The local side: `compare` is whether it is wished for beside the windows (None: where there is room), `beside` what
+    it says of the selected window, once it is known, `local` the share each window's tokens come to, `sums` what was
+    used here lately, `turns_from` how many of the newest turns are scrolled away.
+
+    `accounts` are the states of all accounts, `account` the number of the one shown, `all_accounts` whether all are
+    wished for as rows. `outlooks` is what the analysis says of each window's instance, `estimates` how full they are by
+    now where that is not read, `span_shares` how each filled over its span so far.
     """
 
     state: MeterState
@@ -38,14 +48,22 @@ class View:
     ascii: bool = False
     flash: str = ""
     points: tuple[Point, ...] = ()
+    past: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     spans: int = 1
-    compare: bool = False
+    zoom: int = 0
+    pan: int = 0
+    cursor: int | None = None
+    compare: bool | None = None
     beside: Beside | None = None
+    local: Mapping[str, float] = field(default_factory=dict)
+    sums: LocalSums | None = None
+    turns_from: int = 0
     accounts: tuple[MeterState, ...] = ()
     account: int = 0
     all_accounts: bool = False
     outlooks: Mapping[str, WindowOutlook] = field(default_factory=dict)
     estimates: Mapping[str, Range] = field(default_factory=dict)
+    span_shares: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
     @property
     def true_now(self) -> datetime:
@@ -71,6 +89,12 @@ class View:
         found = None if window is None else self.outlook_of(window)
         return window if found is not None and found["first"] >= LIKELY_FROM else None
 
+    def pace(self, window: Window) -> Pace | None:
+        """What a window comes to at the pace it had up to its reading."""
+        reading = self.state.reading
+        read_at = window.observed_at or (reading.observed_at if reading is not None else None)
+        return None if read_at is None else pace_of(window, self.state.true_now(read_at), self.true_now)
+
     @property
     def windows(self) -> tuple[Window, ...]:
         """The windows of the reading shown, in their usual order."""
@@ -91,16 +115,32 @@ class View:
 
     @property
     def next_stop(self) -> Window | None:
-        """The window that fills first, else the one nearest to full that has not ended.
+        """The window that stops first: a full one, the one forecast to fill, or, without a forecast, at its pace.
 
-        None while nothing is used, or where money stops first.
+        Where none of them fills before it clears, the one nearest to full that has not ended. None while nothing is
+        used, or where money stops first.
         """
         if self.budget is not None:
             return None
         nearest = self.nearest
-        return (
-            nearest if nearest is not None and nearest.utilization >= urgency.FULL_FROM else self.fills_first or nearest
-        )
+        if nearest is None or nearest.utilization >= urgency.FULL_FROM:
+            return nearest
+        return (self.fills_first if self.is_forecast else self.fills_at_pace) or nearest
+
+    @property
+    def is_forecast(self) -> bool:
+        """Whether there is a forecast of any of the windows shown."""
+        return any(each["probability"] is not None for each in self.outlooks.values())
+
+    @property
+    def fills_at_pace(self) -> Window | None:
+        """The window that fills first if each goes on at the pace it had so far; None where none does."""
+        found = [
+            (pace[1], window)
+            for window in self.windows
+            if (pace := self.pace(window)) is not None and pace[1] is not None
+        ]
+        return min(found, key=lambda each: each[0], default=(None, None))[1]
 
     @property
     def nearest(self) -> Window | None:
@@ -124,6 +164,10 @@ class View:
         if chosen is None or chosen.observed_at is None or chosen.source is None:
             return reading.observed_at, reading.source
         return chosen.observed_at, chosen.source
+
+    def spans_of(self, window: Window) -> tuple[float | None, ...]:
+        """How a window filled over its span, from 0 to 1, in equal parts of it; None where that is not known."""
+        return self.span_shares.get(window.key, ())
 
     def _rank(self, window: Window) -> urgency.Rank:
         return urgency.rank(window.utilization, window.resets_at, window.is_active, self.true_now)

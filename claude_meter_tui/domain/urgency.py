@@ -18,6 +18,9 @@ STALE_AFTER = timedelta(minutes=35)
 
 Rank = tuple[int, float, float, float]
 
+PACE_FROM = 0.1
+"""The share of a window's span that must have passed before its pace says anything."""
+
 
 def is_over(resets_at: datetime | None, now: datetime) -> bool:
     """Whether this instance of the window has ended, so that its percentage no longer counts (FACTS §1)."""
@@ -60,3 +63,22 @@ def even_pace(resets_at: datetime | None, length_seconds: int | None, now: datet
         return None
     left = (resets_at - now).total_seconds()
     return min(1.0, max(0.0, 1.0 - left / length_seconds))
+
+
+def at_this_pace(
+    utilization: float, resets_at: datetime | None, length_seconds: int | None, now: datetime
+) -> tuple[float, datetime | None] | None:
+    """What a window comes to if it goes on as it did on average since it opened.
+
+    Returns:
+        The utilization at its reset, in percent, and when it reaches 100 % before that (None: it does not); None where
+        that cannot be said: idle, ended, full, of unknown length, or hardly begun.
+    """
+    passed = even_pace(resets_at, length_seconds, now)
+    if passed is None or resets_at is None or not length_seconds or passed < PACE_FROM or utilization >= FULL_FROM:
+        return None
+    at_reset = utilization / passed
+    if at_reset <= FULL_FROM:
+        return at_reset, None
+    opened = resets_at - timedelta(seconds=length_seconds)
+    return at_reset, opened + (now - opened) * (FULL_FROM / utilization)

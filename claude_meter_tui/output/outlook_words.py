@@ -62,7 +62,8 @@ def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetim
     clears = _clears(stop, now)
     if stop["utilization"] >= 100:
         return [f"{label} is full{clears}", f"{label} full{clears}", f"{label} full"]
-    at, span = clock_time(moment_of(stop["first_at"]["p50"]), now), between(stop["first_at"], now)
+    times = stop["full_at"] or stop["first_at"]  # the same times as in its row and its chart
+    at, span = clock_time(moment_of(times["p50"]), now), between(times, now)
     sure = chance(stop["first"])
     if stop["first"] < LIKELY_FROM:
         holds = chance(outlook["nothing_fills"])
@@ -88,18 +89,19 @@ def _clears(stop: WindowOutlook, now: datetime) -> str:
     return f" · clears {clock_time(resets_at, now)} ({left})"
 
 
-def row_words(window: WindowOutlook, now: datetime) -> str:
-    """`full Thu 16:30 · 85 %`, `may fill · 30 %`, `holds`: for a window's row; empty where nothing is known."""
+def row_words(window: WindowOutlook, now: datetime) -> tuple[str, str]:
+    """`full Thu 16:30 · 85 %`, `may fill · 30 %`, `holds`, and shorter: for a window's row; empty: nothing is known."""
     probability, at = window["probability"], window["full_at"]
     if probability is None or window["resets_at"] is None:
-        return ""
+        return "", ""
     if window["utilization"] >= 100:
-        return "full"
+        return "full", "full"
     if probability < 1 - _HOLDS_FROM or at is None:
-        return "holds"
+        return "holds", "holds"
     if probability < LIKELY_FROM:
-        return f"may fill · {chance(probability)}"
-    return f"full {clock_time(moment_of(at['p50']), now)} · {chance(probability)}"
+        return f"may fill · {chance(probability)}", f"may {chance(probability)}"
+    when = clock_time(moment_of(at["p50"]), now)
+    return f"full {when} · {chance(probability)}", when
 
 
 def why_they_differ(window: WindowOutlook) -> list[str]:

@@ -17,6 +17,7 @@ from claude_meter_tui.polling.gate import Gate
 from claude_meter_tui.polling.listeners import Listening
 from claude_meter_tui.polling.login import LoginAccount
 from claude_meter_tui.polling.state import MeterState, Phase, Trouble
+from claude_meter_tui.store.columns import time_of
 from claude_meter_tui.system import crash
 
 if TYPE_CHECKING:
@@ -136,7 +137,10 @@ class ShownState:
         if trouble is not None and trouble.phase is Phase.WAITING and (self._gate.wait_until or now) <= now:
             trouble = None  # the wait is over; the next answer decides
         held = self.state.paused or self._credential_trouble is not None
-        self._update(trouble=trouble, next_ask=None if held else self._due())
+        shown = self.state
+        same = (trouble and trouble.phase) == (shown.trouble and shown.trouble.phase) and shown.since is not None
+        since = shown.since if same else now
+        self._update(trouble=trouble, since=since, next_ask=None if held else self._due())
 
     def _known(self) -> Reading | None:
         from claude_meter_tui.domain.windows import Reading
@@ -163,23 +167,26 @@ class ShownState:
         """The local time."""
         return self._clock.now()
 
-    def history(self, window: str, since: datetime) -> list[Point]:
-        """Stored utilizations of a window of the account shown, from a time, oldest first; empty if unreadable.
+    def history(
+        self, since: datetime, until: datetime, *, window: str | None = None, every: timedelta = timedelta(0)
+    ) -> dict[str, list[Point]]:
+        """Stored utilizations of the account shown, by window, oldest first; empty if unreadable.
 
-        By the server's clock, as resets are.
+        By the server's clock, as resets are. `window`: only of that one. `every`: of each such stretch of time only
+        the last reading.
         """
+        skew, account_id = self.state.skew, self._login_account.account_id
         try:
-            rows = list(self._store.history(window, since - self.state.skew, self._login_account.account_id))
+            found = self._store.points(account_id, since - skew, until - skew, window=window, every=every)
         except sqlite3.Error:
-            return []
-        return [
-            Point(
-                self.state.true_now(datetime.fromisoformat(row["observed_at"])),
-                row["utilization"],
-                datetime.fromisoformat(row["resets_at"]) if row["resets_at"] else None,
-            )
-            for row in rows
-        ]
+            return {}
+        return {
+            key: [
+                Point(time_of(at) + skew, used, None if resets_at is None else time_of(resets_at))
+                for at, used, resets_at in points
+            ]
+            for key, points in found.items()
+        }
 
 
 # What only a whole answer says (a new window) is worth asking for this often even while everything known is fresh.

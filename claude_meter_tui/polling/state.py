@@ -72,8 +72,9 @@ class MeterState:
 
     `next_ask` is when the network is asked next, by the local clock; None while paused or without a credential.
     `skew` is how far the server's clock is ahead of the local one. `notice` is a message that is not about reading
-    (a damaged store set aside). `outlook` is what the analysis made of the
-    account last. `version` grows with each new reading, for whoever keeps something derived from it.
+    (a damaged store set aside). `since`: from when on it is in the trouble it is in, or, without any, since when
+    there has been none. `outlook` is what the analysis made of the account last. `version` grows with each new reading,
+    for whoever keeps something derived from it.
     """
 
     reading: Reading | None = None
@@ -85,6 +86,7 @@ class MeterState:
     skew: timedelta = timedelta(0)
     looked: tuple[Looked, ...] = ()
     notice: str = ""
+    since: datetime | None = None
     outlook: Outlook | None = None
     version: int = 0
 

@@ -33,6 +33,11 @@ def parse_iso(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def time_of(seconds: float) -> datetime:
+    """The aware UTC time of seconds since 1970, to the microsecond, brought within reach."""
+    return moment_of(min(max(round(seconds * 1e6), _FIRST_MICROS), LAST_MICROS))
+
+
 def iso_of(microseconds: int | None) -> str | None:
     """ISO-8601 UTC with `Z`, brought within reach; None stays None."""
     if microseconds is None:

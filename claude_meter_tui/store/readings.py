@@ -232,14 +232,29 @@ class StoredReadings:
             }
 
     def points(
-        self, account_id: int | None, since: datetime, until: datetime
+        self,
+        account_id: int | None,
+        since: datetime,
+        until: datetime,
+        *,
+        window: str | None = None,
+        every: timedelta = timedelta(0),
     ) -> dict[str, list[tuple[float, float, float | None]]]:
-        """(seconds since 1970, percent, reset) of every window's readings from a time to another, oldest first."""
+        """(seconds since 1970, percent, reset) of every window's readings from a time to another, oldest first.
+
+        `window`: only of the one with that key. `every`: of each such stretch of time only a window's last reading,
+        for a picture of a long time.
+        """
+        slot, last = every // timedelta(microseconds=1), "r.observed_at"
+        grouped = ""
+        if slot:  # SQLite takes the other columns from the row of the greatest time
+            last, grouped = "MAX(r.observed_at)", f" GROUP BY w.key, r.observed_at / {slot:d}"
         rows = self._db.execute(
-            "SELECT w.key, r.observed_at, w.utilization, w.resets_at FROM readings r"
+            f"SELECT w.key, {last}, w.utilization, w.resets_at FROM readings r"  # noqa: S608 - a number
             " JOIN windows w ON w.reading_id = r.id WHERE r.observed_at >= ? AND r.observed_at <= ?"
-            " AND (? IS NULL OR r.account_id = ?) ORDER BY r.observed_at, r.id",
-            (micros(since), micros(until), account_id, account_id),
+            " AND (? IS NULL OR r.account_id = ?) AND (? IS NULL OR w.key = ?)"
+            f"{grouped} ORDER BY r.observed_at, r.id",
+            (micros(since), micros(until), account_id, account_id, window, window),
         )
         named: dict[str, list[tuple[float, float, float | None]]] = {}
         for key, observed_at, utilization, resets_at in rows:  # a month can have tens of thousands

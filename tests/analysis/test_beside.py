@@ -65,7 +65,7 @@ async def test_it_is_the_share_the_last_turns_and_what_moved_the_window(
     read(bench, root)
     reading = await a_reading(bench)
     window = window_of(reading, "seven_day_opus")
-    points = tuple(bench.poller.history(window.key, window.opened_at))
+    points = tuple(bench.poller.history(window.opened_at, bench.clock.now())[window.key])
     beside = local.beside(window, reading.windows, points, NOON)
     assert beside is not None and beside.share.tokens.turns > 50 and beside.share.assumed_cap
     assert sum(tokens for _, tokens in beside.series) == beside.share.tokens.total_tokens

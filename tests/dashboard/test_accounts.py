@@ -213,12 +213,12 @@ async def test_the_comparison_uses_the_profile_s_transcripts(bench: Bench, two: 
         bench.clock.advance(seconds=1)
     app = app_of(bench, compare=True)
     async with app.run_test(size=(120, 36)) as pilot:
-        await settle(pilot, lambda: "111 out" in text(pilot) or "222 out" in text(pilot))
-        first = "111 out" in text(pilot)
-        assert ("222 out" in text(pilot)) is not first
+        await settle(pilot, lambda: " 111 " in text(pilot) or " 222 " in text(pilot))
+        first = " 111 " in text(pilot)
+        assert (" 222 " in text(pilot)) is not first
         await pilot.press("a", "j", "enter")
-        await settle(pilot, lambda: ("222 out" if first else "111 out") in text(pilot))
-        assert ("111 out" if first else "222 out") not in text(pilot)
+        await settle(pilot, lambda: (" 222 " if first else " 111 ") in text(pilot))
+        assert (" 111 " if first else " 222 ") not in text(pilot)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -70,7 +70,7 @@ async def test_at_any_size_nothing_wraps_and_the_fullest_window_is_visible(bench
                 shown_lines = lines(pilot)
                 assert len(shown_lines) == height
                 assert any("Opus" in line and "93" in line for line in shown_lines), (width, height, shown_lines)
-                gauges = [line for line in shown_lines if "━" in line or "idle" in line]
+                gauges = [line for line in shown_lines if "▄" in line or "░" in line or "idle" in line]
                 assert len(gauges) >= min(3, height - 1), (width, height, shown_lines)
 
 
@@ -114,13 +114,13 @@ async def test_selection_moves_with_arrows_letters_tab_home_and_end(bench: Bench
     async with shown(bench) as pilot:
 
         def selected() -> str:
-            return next(line.split("▸ ")[1].split("  ")[0].split(" ━")[0] for line in lines(pilot) if "▸ " in line)
+            return next(line.split("▸ ")[1].split("  ")[0].split(" ▄")[0] for line in lines(pilot) if "▸ " in line)
 
         seen = [selected()]
         for key in ("down", "j", "k", "up", "home", "k", "end", "j", "tab", "shift+tab"):
             await pilot.press(key)
             await pilot.pause()
-            seen.append(selected().split(" ─")[0])
+            seen.append(selected().split(" ░")[0])
         assert seen == [
             *("7-day Opus", "7-day Sonnet", "7-day apps", "7-day Sonnet", "7-day Opus", "5-hour", "5-hour"),
             *("Cowork", "Cowork", "5-hour", "Cowork"),
@@ -151,7 +151,7 @@ async def test_a_window_with_an_odd_key_can_be_clicked(bench: Bench) -> None:
     async with shown(bench) as pilot:
         await pilot.click(Gauge, times=2)
         await settle(pilot)
-        assert "even pace" not in text(pilot) and "the next use opens it" in text(pilot)
+        assert "points ahead" not in text(pilot) and "the next use opens it" in text(pilot)
 
 
 async def test_the_key_bar_can_be_clicked(bench: Bench) -> None:
@@ -188,8 +188,12 @@ async def test_p_pauses_and_resumes(bench: Bench) -> None:
     async with shown(bench) as pilot:
         await pilot.press("p")
         await settle(pilot)
+        assert "Paused: nothing is asked until p." in lines(pilot)[0]
+        pilot.app._unflash()
+        await settle(pilot)
         assert "‖ paused" in text(pilot) and "asks again" not in text(pilot)
         await pilot.press("p")
+        pilot.app._unflash()
         await settle(pilot)
         assert "● live" in text(pilot) and "asks again 12:15" in text(pilot)
 
@@ -294,7 +298,7 @@ async def test_levels_differ_in_every_theme_and_have_a_sign_besides(bench: Bench
         colours = {}
         for gauge in pilot.app.screen.query(Gauge):
             strip = gauge.render_line(0)
-            bar = next(segment for segment in strip if "━" in segment.text or "─" in segment.text)
+            bar = next(segment for segment in strip if "▄" in segment.text or "░" in segment.text)
             colours[gauge.key] = bar.style.color if bar.style else None
         assert colours["seven_day_opus"] != colours["five_hour"]
         assert "!!" in next(line for line in lines(pilot) if "7-day Opus" in line and "▸" in line)
@@ -402,6 +406,6 @@ async def test_history_marks_resets_over_several_spans(bench: Bench, scratch_hom
     async with shown(bench) as pilot:
         await pilot.press("home", "h")
         await settle(pilot)
-        assert "history of 5-hour, 4 spans" in text(pilot) and "╎" in text(pilot)
+        assert "5-hour · 4 spans" in text(pilot) and "┊" in text(pilot) and "↻" in text(pilot)
         assert pilot.app.size == Size(120, 36) and isinstance(pilot.app, App)
         assert NOON - timedelta(hours=15) > pilot.app.view.points[0].observed_at - timedelta(hours=4)  # type: ignore[attr-defined]

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 from conftest import NOON, Bench
-from screens import settle, shown, text
+from screens import lines, settle, shown, text
+from textual.pilot import Pilot
 
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.store.store import Store
@@ -74,12 +75,16 @@ async def test_the_banner_names_what_fills_first_when_and_how_sure(bench: Bench)
         assert "7-day fills first, likely at 16:00 (14:00–18:00), 85 % sure · clears" in banner
 
 
+def without_legend(pilot: Pilot[str]) -> str:
+    return "\n".join(line for line in lines(pilot) if "even pace" not in line)
+
+
 async def test_a_row_has_its_tip_and_its_forecast(bench: Bench) -> None:
     await told(bench)
     async with shown(bench, (120, 36)) as pilot:
-        five = next(line for line in text(pilot).splitlines() if "5-hour" in line and "━" in line)
+        five = next(line for line in text(pilot).splitlines() if "5-hour" in line and "▄" in line)
         week = next(
-            line for line in text(pilot).splitlines() if "7-day " in line and "━" in line and "Opus" not in line
+            line for line in text(pilot).splitlines() if "7-day " in line and "▄" in line and "Opus" not in line
         )
         assert "▒" in five and "≈" in five and "holds" in five and "full 16:00 · 87 %" in week
 
@@ -129,7 +134,7 @@ async def test_an_outlook_of_yesterday_is_not_shown(bench: Bench) -> None:
     await told(bench)
     bench.clock.advance(hours=7)
     async with shown(bench, (120, 36)) as pilot:
-        assert "fills first" not in text(pilot) and "▒" not in text(pilot)
+        assert "fills first" not in text(pilot) and "▒" not in without_legend(pilot)
 
 
 async def test_a_newer_reading_replaces_the_estimate(bench: Bench) -> None:
@@ -137,4 +142,4 @@ async def test_a_newer_reading_replaces_the_estimate(bench: Bench) -> None:
     bench.clock.advance(minutes=16)
     await bench.poller.beat()
     async with shown(bench, (120, 36)) as pilot:
-        assert bench.asked == 2 and "▒" not in text(pilot) and "fills first" in text(pilot)
+        assert bench.asked == 2 and "▒" not in without_legend(pilot) and "fills first" in text(pilot)

@@ -143,13 +143,12 @@ def test_a_turn_claude_code_appends_is_on_the_screen(
     pane = open_pane()
     pane.run()
     pane.wait(lambda shown: "● live" in shown)
-    pane.type("c")
     pane.wait(lambda shown: "local beside server" in shown and "7d" in shown.partition("local beside")[2])
     stamp = (now - timedelta(seconds=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     with (tree / "projects" / "p" / "s.jsonl").open("a") as out:
         out.write(json.dumps(row("m2", "r2", 77_777, timestamp=stamp), separators=(",", ":")) + "\n")
     # 2 s is the aim, and what the benchmark measures; a busy test machine gets more.
-    pane.wait(lambda shown: "77.8 k out" in shown, seconds=15)
+    pane.wait(lambda shown: " 77.8 k " in shown, seconds=15)
     pane.type("c")
     pane.wait(lambda shown: "local beside server" not in shown)
 

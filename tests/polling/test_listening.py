@@ -190,7 +190,7 @@ async def test_another_login_is_noticed_and_the_histories_never_mix(bench: Bench
     assert yours is not None and yours.account.email == "you@example.com"
     rows = {row["account"] for row in bench.store.history("five_hour")}
     assert rows == {"org-1", "org-2"}
-    assert len(bench.poller.history("five_hour", NOON - timedelta(days=1))) == 1
+    assert len(bench.poller.history(NOON - timedelta(days=1), bench.clock.now()).get("five_hour", [])) == 1
     write(folder, login=ME)
     await bench.poller.beat()
     back = bench.poller.state.reading

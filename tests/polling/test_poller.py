@@ -348,7 +348,7 @@ async def test_another_account_s_login_never_mixes_histories(bench: Bench, scrat
     await bench.poller.beat()
     assert bench.poller.state.reading is not None
     assert bench.poller.state.reading.account.email == "other@example.com"
-    points = bench.poller.history("five_hour", NOON - timedelta(days=1))
+    points = bench.poller.history(NOON - timedelta(days=1), bench.clock.now()).get("five_hour", [])
     assert [point.observed_at for point in points] == [bench.clock.now()]
 
 

@@ -11,9 +11,9 @@ from textual.screen import Screen
 
 from claude_meter_tui.dashboard.crash_notices import Surviving
 from claude_meter_tui.dashboard.view import name_of
+from claude_meter_tui.dashboard.widgets.bar import FLAGS, LEVEL_STYLES
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, Piece, fitted, width_of
-from claude_meter_tui.dashboard.widgets.gauge import FLAGS, LEVEL_STYLES
-from claude_meter_tui.dashboard.widgets.lines import KeyBar
+from claude_meter_tui.dashboard.widgets.key_bar import KeyBar
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import short_label
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
+    from textual.geometry import Size
 
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.domain.windows import Window
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _QUIET = "$meter-countdown"
 _MOST_IN_STRIP = 5
+_STRIP_WIDTH, _STRIP_HEIGHT = 140, 14
 
 
 class AccountStrip(GrowingText):
@@ -39,6 +41,13 @@ class AccountStrip(GrowingText):
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - it grows
         """The first of them, the one shown marked."""
         return rows(view, width, view.account)[:_MOST_IN_STRIP] if len(view.accounts) > 1 else ()
+
+
+def strip_height(view: View, size: Size) -> int:
+    """How many lines it takes: where the screen is wide anyway, else where it was asked for."""
+    if len(view.accounts) < 2 or size.height < _STRIP_HEIGHT or not (size.width >= _STRIP_WIDTH or view.all_accounts):
+        return 0
+    return min(len(view.accounts), _MOST_IN_STRIP)
 
 
 class AccountList(DrawnText):

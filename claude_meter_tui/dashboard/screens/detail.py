@@ -8,11 +8,13 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from claude_meter_tui.dashboard.crash_notices import Surviving
-from claude_meter_tui.dashboard.past_times import past_time
-from claude_meter_tui.dashboard.widgets.chart import HistoryChart
-from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, fitted
-from claude_meter_tui.dashboard.widgets.gauge import gauge_line, layout
-from claude_meter_tui.dashboard.widgets.lines import Header, KeyBar
+from claude_meter_tui.dashboard.widgets.chart.history_chart import HistoryChart
+from claude_meter_tui.dashboard.widgets.columns import layout
+from claude_meter_tui.dashboard.widgets.drawn_text import GrowingText, Line, Lines, fitted
+from claude_meter_tui.dashboard.widgets.gauge import gauge_line, shown_of
+from claude_meter_tui.dashboard.widgets.key_bar import KeyBar
+from claude_meter_tui.dashboard.widgets.lines import Header
+from claude_meter_tui.dashboard.widgets.moves import Moves
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.domain.instances import instance_of, resets_in
 from claude_meter_tui.output import words
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from claude_meter_tui.analysis.attribution import Rise
     from claude_meter_tui.analysis.local_side import Beside
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.domain.windows import Window
@@ -40,9 +41,8 @@ class Figures(GrowingText):
             return ((("No reading yet.", ""),),)
         self.title(window.label)
         columns = layout(width, [window.label])
-        estimate = view.estimates.get(window.key)
-        by_now = None if estimate is None else estimate["estimate"]
-        gauge = gauge_line(window, view.true_now, columns, selected=False, show_left=view.show_left, estimate=by_now)
+        shown = shown_of(window, view)
+        gauge = gauge_line(window, view.true_now, columns, shown, selected=False, show_left=view.show_left)
         pairs = figures(window, view)
         name_width = max(len(name) for name, _ in pairs)
         if width >= 96:
@@ -54,49 +54,6 @@ class Figures(GrowingText):
         else:
             rows = [_pair(pair, name_width, width) for pair in pairs]
         return (gauge, *rows)[:height]
-
-
-class Moves(DrawnText):
-    """What the window rose by between readings, and the tokens used here meanwhile."""
-
-    def depends_on(self, view: View) -> object:
-        """Not on the time of day."""
-        return (view.chosen, view.beside, self.content_size, view.ascii, view.now.date())
-
-    def draw(self, view: View, width: int, height: int) -> Lines:
-        """A line a rise, the newest first."""
-        self.title("what moved it")
-        beside, window = view.beside, view.chosen
-        if beside is None or window is None or beside.key != window.key:
-            return ((("Looking at the transcripts …", "$meter-countdown"),),)
-        if not beside.rises:
-            return ((("No rise between stored readings yet.", "$meter-countdown"),),)
-        return tuple(_rise(rise, beside.share.counts, view, width) for rise in beside.rises[:height])
-
-
-def _rise(rise: Rise, counts: str, view: View, width: int) -> Line:
-    """`11:44-11:58  +3 → 44 %  4 turns · out 12 k · cache w 20 k · r 310 k · opus`."""
-    start = past_time(rise.since, view.now)
-    end = past_time(rise.until, view.now)[-5:] if rise.until is not None else "now"
-    when = f"{start}–{end}"
-    if rise.after is None:
-        step: Line = ((f"{when:<20}", "$meter-countdown"), (f"{'not read yet':<15}", ""))
-    else:
-        by = f"+{rise.after - rise.before:.0f}" if rise.after - rise.before >= 1 else f"+{rise.after - rise.before:.1f}"
-        step = (
-            (f"{when:<20}", "$meter-countdown"),
-            (f"{by:>4}", "bold"),
-            (f" → {words.percent(rise.after):<8}", ""),
-        )
-    tokens = rise.tokens
-    if not tokens.turns:
-        why = "no transcript tells of it" if counts == "none" else "no turn here: used elsewhere, or before"
-        return (*step, (why, "$meter-countdown"))
-    said = f"{tokens.turns} turn{'' if tokens.turns == 1 else 's'} · out {words.amount(tokens.output_tokens)}"
-    more = f" · cache w {words.amount(tokens.cache_creation_input_tokens)}"
-    more += f" · r {words.amount(tokens.cache_read_input_tokens)}"
-    models = f" · {', '.join(rise.models)}"
-    return first_fitting(width, (*step, (said + more + models, "")), (*step, (said + models, "")), (*step, (said, "")))
 
 
 def figures(window: Window, view: View) -> list[tuple[str, str]]:

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
-from claude_meter_tui.dashboard.past_times import turn_time
-from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines, first_fitting, fitted, width_of
-from claude_meter_tui.dashboard.widgets.gauge import LEVEL_STYLES, bar
+from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES, bar
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines, first_fitting, width_of
+from claude_meter_tui.dashboard.widgets.message_panel import local_sums
+from claude_meter_tui.dashboard.widgets.turns_table import turn_table
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import why_they_differ
 
 if TYPE_CHECKING:
-    from textual.geometry import Size
-
     from claude_meter_tui.analysis.attribution import Share
-    from claude_meter_tui.analysis.local_side import Beside, RecentTurn
+    from claude_meter_tui.analysis.local_side import Beside
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.domain.windows import Window
 
 _QUIET = "$meter-countdown"
 # With fewer lines, since when is left out for the bars.
 _SCANT = 5
-
-
-def roomy(size: Size) -> bool:
-    """Whether a screen of this size shows it beside or below the windows (the breakpoints -narrow and -high)."""
-    return size.width >= 60 and size.height >= 22
 
 
 class ComparePanel(DrawnText):
@@ -38,12 +30,14 @@ class ComparePanel(DrawnText):
         """Not on the time, but for the words of times of day."""
         window = view.chosen
         outlook = None if window is None else view.outlook_of(window)
-        return (window, view.beside, self.content_size, view.ascii, view.now.date(), _is_over(view), str(outlook))
+        shape = (self.content_size, view.ascii, view.now.date(), _is_over(view), view.turns_from)
+        return (window, view.beside, view.local, view.sums, shape, str(outlook))
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `panel_lines`."""
         window = view.chosen
-        self.title(f"local beside server · {window.label}" if window is not None else "local beside server")
+        self.title(f"local beside server · {window.label}" if window is not None else "used on this machine")
+        self.subtitle("c hides it  PgDn older turns  ? why" if width >= 40 else "")
         return panel_lines(view, width, height, titled=self.gutter.height > 0)
 
 
@@ -51,7 +45,7 @@ def panel_lines(view: View, width: int, height: int, *, titled: bool) -> Lines:
     """As much as fits, the comparison before the turns; without a border's title the window's name comes first."""
     window, beside = view.chosen, view.beside
     if window is None:
-        return ((("No reading yet.", ""),),)
+        return tuple([*local_sums(view, width), (), *_without_windows(view, width)][:height])
     name: list[Line] = [] if titled else [((window.label, "bold $accent"),)]
     if beside is None or beside.key != window.key:
         return (*name, (("Looking at the transcripts …", _QUIET),))
@@ -64,11 +58,17 @@ def panel_lines(view: View, width: int, height: int, *, titled: bool) -> Lines:
     elif name and height <= _SCANT and beside.share.tokens.turns:
         name, since = [], name[0]
     lines = [*name, *_progress(beside, width), since, *rest]
+    lines += _all_gaps(view, width)
     room = height - len(lines) - 1
-    if beside.recent and room >= 1:
+    if beside.recent and room >= 2:
         lines.append(())
-        lines += _turn_lines(beside.recent[:room], view, width)
+        lines += turn_table(beside.recent, view, width, room)
     return tuple(lines[:height])
+
+
+def _without_windows(view: View, width: int) -> list[Line]:
+    text = "The server's windows will stand beside it as soon as there is a reading of them."
+    return [((line[0][0], _QUIET),) for line in _wrapped(text, width)] if view.sums is not None else []
 
 
 def _progress(beside: Beside, width: int) -> list[Line]:
@@ -79,7 +79,7 @@ def _progress(beside: Beside, width: int) -> list[Line]:
         return []
     share = min(1.0, following.done / following.whole)
     text = f"reading transcripts {share * 100:3.0f} % "
-    return [((text, _QUIET), *bar(max(4, min(30, width - len(text))), share, None, "$accent"))]
+    return [((text, _QUIET), *bar(max(4, min(30, width - len(text))), share, None, "$meter-local"))]
 
 
 def _comparison(view: View, window: Window, share: Share, width: int) -> list[Line]:
@@ -106,7 +106,7 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
         ("in", tokens.input_tokens),
         ("out", tokens.output_tokens),
         ("cache w", tokens.cache_creation_input_tokens),
-        ("r", tokens.cache_read_input_tokens),
+        ("cache r", tokens.cache_read_input_tokens),
     )
     lines: list[Line] = [since, server]
     if percent is None or cap is None:
@@ -114,7 +114,7 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
         why = (", nothing earlier to measure by", ", no earlier sum")
         lines.append(first_fitting(width, *((*local, (text, _QUIET)) for text in why), local))
     else:
-        lines.append(_bar_line("local", percent, f"{percent:.0f} %", "$accent", width))
+        lines.append(_bar_line("local", percent, f"{percent:.0f} %", "$meter-local", width))
         points = abs(share.gap_points or 0)
         word = "more at the server" if (share.gap_points or 0) >= 0 else "more here"
         lines.append((("gap     ", _QUIET), (f"{points:.0f} points", "bold"), (f" {word}", _QUIET)))
@@ -133,7 +133,7 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
             width,
             ((figures, ""), (f" · {turns}", _QUIET)),
             ((figures, ""),),
-            ((figures.replace(" k", "k").replace(" M", "M").replace("cache w", "w"), ""),),
+            ((figures.replace(" k", "k").replace(" M", "M").replace("cache w", "w").replace("cache r", "r"), ""),),
         )
     )
     outlook = view.outlook_of(window)
@@ -151,43 +151,21 @@ def _bar_line(name: str, percent: float, figure: str, style: str, width: int) ->
     return ((f"{name:<8}", _QUIET), *bar(room, min(1.0, percent / 100), None, style), (f" {figure:>7}", style))
 
 
-def _turn_lines(recent: tuple[RecentTurn, ...], view: View, width: int) -> list[Line]:
-    """`11:58 opus  1.8 k out → 5h · 7d · 7d Opus · apps` each, in columns, shorter where it must be."""
-    from claude_meter_tui.analysis import (
-        attribution,  # it is there as soon as there is a turn; the first paint has none
-    )
-
-    times = [turn_time(one.turn, view) for one in recent]
-    names = [attribution.family(one.turn.model) for one in recent]
-    outs = [f"{words.amount(one.turn.output_tokens)} out" for one in recent]
-    room = [max(map(cell_len, column)) for column in (times, names, outs)]
-    heads: list[Line] = [
-        ((f"{time:<{room[0]}} ", _QUIET), (fitted(name, room[1]) + " ", "bold"), (f"{out:>{room[2]}}", ""))
-        for time, name, out in zip(times, names, outs, strict=True)
+def _all_gaps(view: View, width: int) -> list[Line]:
+    """How far server and local tokens are apart in every window where both are known; empty where only one is."""
+    found = [
+        (words.short_label(window.label).removeprefix("7d "), window.utilization - view.local[window.key] * 100)
+        for window in view.windows
+        if window.key in view.local and not urgency.is_over(window.resets_at, view.true_now)
     ]
-    arrow = (" → ", _QUIET)
-    for separator, drop in ((" · ", ""), (" · ", "7d "), ("·", "7d ")):
-        moved = [
-            separator.join(label.removeprefix(drop) for label in map(words.short_label, one.moved)) for one in recent
-        ]
-        lines = [(*head, arrow, (text, "")) if text else head for head, text in zip(heads, moved, strict=True)]
-        if all(width_of(line) <= width for line in lines):
-            return lines
-    return [
-        first_fitting(
-            width,
-            line,
-            *((*head, arrow, (way, "")) for way in _shortened(tuple(map(words.short_label, one.moved)))),
-            head,
-        )
-        for line, head, one in zip(lines, heads, recent, strict=True)
+    if len(found) < 2:
+        return []
+    texts = [f"{name} {gap:+.0f}" for name, gap in found]
+    variants = [
+        (("gaps    ", _QUIET), (" · ".join(texts[:count]) + (" …" if count < len(texts) else ""), ""))
+        for count in range(len(texts), 0, -1)
     ]
-
-
-def _shortened(moved: tuple[str, ...]) -> list[str]:
-    """`5h·7d·Opus +1`, `5h·7d +2`, …."""
-    tight = [label.removeprefix("7d ") for label in moved]
-    return ["·".join(tight[:count]) + f" +{len(tight) - count}" for count in range(len(tight) - 1, 0, -1)]
+    return [first_fitting(width, *variants)]
 
 
 def _span(window: Window) -> str:

@@ -14,6 +14,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from claude_meter_tui.dashboard.crash_notices import Surviving, tell
+from claude_meter_tui.dashboard.widgets.chart.braille import as_ascii
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
@@ -27,7 +28,10 @@ Line = tuple[Piece, ...]
 Lines = tuple[Line, ...]
 
 # One character for one, so that a line is as long in ASCII as it is in Unicode.
-_ASCII = str.maketrans("━╸─┃▸●○◷✕‖·…–→≈█▇▆▅▄▃▂▁┆╎▲⏎│↓↑◌▒░", "=-.|>*oWx=-~->~#####==_:|!<|vno+.")
+_ASCII = str.maketrans(
+    dict(zip("━╸─┃▸●○◷✕‖·…–→≈▖▲⏎│┤┊↻↓↑◌▒░◆•", "=-.|>*oWx=-~->~-!<||:rvno+.o*", strict=True))
+    | dict(zip("█▇▆▅▄▃▂▁", "#####==_", strict=True))
+)
 
 
 class DrawnText(Surviving, Widget, can_focus=False):
@@ -64,7 +68,14 @@ class DrawnText(Surviving, Widget, can_focus=False):
 
     def title(self, text: str) -> None:
         """Set the border's title: it may name what came from outside, so it is text and never markup."""
-        self.border_title = Content(text)
+        self.border_title = Content(self._worded(text))
+
+    def subtitle(self, text: str) -> None:
+        """Set what stands in the lower border."""
+        self.border_subtitle = Content(self._worded(text))
+
+    def _worded(self, text: str) -> str:
+        return in_ascii(text) if self.view is not None and self.view.ascii else text
 
     def watch_view(self) -> None:
         """Repaint if what is on the screen is no longer what there is to show."""
@@ -142,11 +153,12 @@ def first_fitting(width: int, *variants: Line) -> Line:
 
 def to_ascii(line: Line) -> Line:
     """The line in ASCII, cell for cell; what has no likeness is `?`."""
-    return tuple((_in_ascii(text), style) for text, style in line)
+    return tuple((in_ascii(text), style) for text, style in line)
 
 
-def _in_ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
+    """The text in ASCII, cell for cell."""
     plain = text.translate(_ASCII)
     if plain.isascii():
         return plain
-    return "".join(each if each.isascii() else "?" * cell_len(each) for each in plain)
+    return "".join(each if each.isascii() else as_ascii(each) for each in plain)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from textual.content import Content
-from textual.style import Style
-
 from claude_meter_tui.dashboard.view import name_of
+from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES, bar
+from claude_meter_tui.dashboard.widgets.columns import BUDGET_LABEL, EXTRA_LABEL, labels_of, layout
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, width_of
-from claude_meter_tui.dashboard.widgets.gauge import BUDGET_LABEL, EXTRA_LABEL, LEVEL_STYLES, bar, labels_of, layout
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import NO_LIMITS_SENTENCE
@@ -43,7 +41,7 @@ class Header(DrawnText):
             name = (*name, (" ", ""), (" DEMO ", "bold reverse $warning"))
         parts = [text for text in (account.email, account.plan) if text] if account else []
         lefts = [(*name, *((f" · {text}", "") for text in parts[:count])) for count in range(len(parts), -1, -1)]
-        rights = _standing_words(view)
+        rights = [((view.flash, "bold $warning"),)] if view.flash else standing_words(view)
         # Both sides lose their least telling parts in turn.
         pairs = sorted(itertools.product(range(len(rights)), range(len(lefts))), key=lambda pair: (sum(pair), pair[1]))
         for right, left in ((rights[one], lefts[other]) for one, other in pairs):
@@ -53,7 +51,7 @@ class Header(DrawnText):
         return (first_fitting(width, *rights),)
 
 
-def _standing_words(view: View) -> list[Line]:
+def standing_words(view: View) -> list[Line]:
     """Sign, state, age and source, next ask: from all of it to hardly any."""
     phase = view.phase
     sign, style = _SIGNS[phase]
@@ -105,6 +103,15 @@ class Notice(GrowingText):
         return ((" ", ""), (sentence, style)), ((" ", ""), (hint, ""))
 
 
+def notice_height(view: View, width: int) -> int:
+    """How many lines the notice takes: none while all is well."""
+    sentence, hint = notice_words(view)
+    if not sentence and not hint:
+        return 0
+    one = width < _SENTENCES_FROM or not hint or width_of(((sentence, ""), (hint, ""))) + 2 <= width
+    return 1 if one else 2
+
+
 def notice_words(view: View) -> tuple[str, str]:
     """The sentence and the hint for the state the screen is in; both empty while all is well."""
     trouble = view.state.trouble
@@ -154,13 +161,17 @@ class Extra(DrawnText):
         name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
         label = f"{name:<{columns.label}}"
         label = ("  " if columns.roomy else "") + label + " "
-        room = width - len(label) - len(amounts) - 1
         share = _extra_share(extra)
+        room = width - len(label) - len(amounts) - 1
         if share is None or room < 4:
             return (((label, ""), (amounts, style)),)
-        room = min(room, columns.bar)
-        line = ((label, ""), *bar(room, share, None, style))
-        return ((*line, (f"{amounts:>{width - len(label) - room}}", style)),)
+        used = max(0.0, 1 - share) if view.show_left else share
+        figure = f"{words.percent(round(used * 100, 1)):>7}"
+        pieces = bar(min(room, columns.bar), used, None, style)
+        room = width - len(label) - min(room, columns.bar)
+        if columns.roomy and room >= len(figure) + len(amounts) + 1:
+            return (((label, ""), *pieces, (figure, style), (f"{amounts:>{room - len(figure)}}", style)),)
+        return (((label, ""), *pieces, (f"{amounts:>{room}}", style)),)
 
 
 def extra_words(extra: ExtraUsage) -> str:
@@ -182,84 +193,14 @@ def _extra_share(extra: ExtraUsage) -> float | None:
     return None if extra.utilization is None or extra.limit is None else extra.utilization / 100
 
 
-_KEYS = (
-    ("j/k", "window", "app.select(1)"),
-    ("⏎", "detail", "app.detail"),
-    ("c", "compare", "app.compare"),
-    ("r", "read", "app.read"),
-    ("?", "help", "app.help"),
-    ("q", "quit", "app.quit"),
-    ("%", "used/left", "app.used_or_left"),
-    ("t", "theme", "app.next_theme"),
-    ("p", "pause", "app.pause"),
-    ("h", "history", "app.history"),
-)
-_SETUP_KEYS = (
-    ("b", "browser", "app.browser"),
-    ("d", "demo", "app.demo"),
-    ("r", "look again", "app.read"),
-    ("?", "help", "app.help"),
-    ("q", "quit", "app.quit"),
-)
-_DETAIL_KEYS = (
-    ("esc", "back", "app.back"),
-    ("j/k", "window", "app.select(1)"),
-    ("h", "history", "app.history"),
-    *_KEYS[3:7],
-)
-_COMPARE_KEYS = (("c", "windows", "app.compare"), ("j/k", "window", "app.select(1)"), *_KEYS[4:7])
-_ACCOUNTS_KEYS = (
-    ("esc", "back", "screen.leave"),
-    ("j/k", "account", "screen.move(1)"),
-    ("⏎", "show", "screen.pick"),
-    *_KEYS[5:6],
-)
-_KEYS_OF = {"main": _KEYS, "detail": _DETAIL_KEYS, "compare": _COMPARE_KEYS, "accounts": _ACCOUNTS_KEYS}
-# Only where there are several.
-_SEVERAL_KEYS = (("a", "account", "app.accounts"),)
-
-
-class KeyBar(DrawnText):
-    """The keys that fit, each clickable; a short answer to a key takes its place for a moment."""
-
-    def __init__(self, kind: str = "main") -> None:
-        super().__init__()
-        self.kind = kind
-
-    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
-        """The flash, or as many keys as fit."""
-        if view.flash:
-            return (((f" {view.flash}", "bold $warning"),),)
-        keys = _SETUP_KEYS if view.phase is Phase.SETUP and self.kind == "main" else _KEYS_OF[self.kind]
-        if len(view.accounts) > 1 and self.kind == "main":
-            keys = (*keys[:3], *_SEVERAL_KEYS, *keys[3:])
-        shown: list[tuple[str, str]] = []
-        used = 0
-        for sign, label, action in keys:
-            key = "enter" if view.ascii and sign == "⏎" else sign
-            if (used := used + len(key) + len(label) + 3) > width:
-                break
-            shown.append((f"{key} {label}", action))
-        return (tuple(shown),)
-
-    def content_of(self, lines: Lines) -> Content:
-        """The keys as links."""
-        line = lines[0] if lines else ()
-        if line and line[0][1].startswith("bold"):
-            return Content.assemble(*line)
-        pieces: list[Content] = []
-        for text, action in line:
-            key, _, label = text.partition(" ")
-            link = Content.assemble(" ", (key, "bold $accent"), " ", (label, "$meter-countdown"), " ")
-            pieces.append(link.stylize(Style.from_meta({"@click": action})))
-        return Content("").join(pieces)
-
-
 _LONGEST_NAME = 12
 
 
 class TinyStatus(DrawnText):
     """The only line beside the gauges on a tiny screen: whose they are, the state, its age, and the next ask."""
+
+    hidden = 0
+    """How many windows have no line: said, so that nobody takes the shown ones for all."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """A flash, or the longest wording that fits."""
@@ -270,6 +211,9 @@ class TinyStatus(DrawnText):
         if len(view.accounts) > 1:  # nothing else on a tiny screen says whose the figures are
             name = name_of(view.state, view.account).partition("@")[0][:_LONGEST_NAME]
             marks = (*marks, (f"{name} ", "bold $accent"))
+        if self.hidden:
+            marks = (*marks, (f"+{self.hidden} more ", "$meter-countdown"))
+        rights = standing_words(view)
         return (
-            first_fitting(width, *((*marks, *right) for right in _standing_words(view)), _standing_words(view)[-1]),
+            first_fitting(width, *((*marks, *right) for right in rights), *((*marks[-1:], *rights[-1]),), rights[-1]),
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.analysis.carried import is_usable
+from claude_meter_tui.dashboard.widgets.bar import FLAGS, LEVEL_STYLES
+from claude_meter_tui.dashboard.widgets.columns import BUDGET_LABEL, EXTRA_LABEL
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines, first_fitting
-from claude_meter_tui.dashboard.widgets.gauge import BUDGET_LABEL, EXTRA_LABEL, LEVEL_STYLES
 from claude_meter_tui.dashboard.widgets.lines import extra_words, money_level
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import next_stop_variants
+from claude_meter_tui.output.outlook_words import row_words as outlook_row
+from claude_meter_tui.output.pace_words import pace_sentence, spoken
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
@@ -18,17 +21,21 @@ if TYPE_CHECKING:
 
 
 class NextStop(DrawnText):
-    """Which window is nearest to full, and when it clears."""
+    """Which window stops next, and, where there is a second line, which after it."""
 
-    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
-        """The longest wording that fits."""
+    def draw(self, view: View, width: int, height: int) -> Lines:
+        """The longest wording that fits, a line each."""
         top = view.next_stop
         if view.budget is not None:
             return (first_fitting(width - 1, *_budget_words(view, view.budget)),)
         if top is None:
             text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
             return (((" ", ""), (text, "")),)
-        return (first_fitting(width - 1, *(_forecast_words(view, top) or _stop_words(view, top))),)
+        first = first_fitting(width - 1, *(_forecast_words(view, top) or _stop_words(view, top)))
+        then = next((each for each in view.pressing if each.key != top.key and each.utilization > 0), None)
+        if height < 2 or then is None:
+            return (first,)
+        return first, first_fitting(width - 1, *_then_words(view, then))
 
 
 def _budget_words(view: View, extra: ExtraUsage) -> list[Line]:
@@ -63,31 +70,70 @@ def _forecast_words(view: View, top: Window) -> list[Line]:
         style = f"bold {LEVEL_STYLES[urgency.level(window.utilization, window.severity)]}" if window else ""
         found.append(((f" {label}", style), (sentence.removeprefix(label), "")))
     if outlook["next_stop"] is None:
-        nearest = f" · nearest {top.label} {words.percent(top.utilization)}"
+        nearest = f" · nearest {top.label} {_figure(view, top)}"
         found.insert(0, (*found[0], (nearest, "$meter-countdown")))
     return found
 
 
+def _figure(view: View, window: Window) -> str:
+    """What is used of it, or left."""
+    if view.show_left:
+        return f"{words.percent(max(0.0, 100 - window.utilization))} left"
+    return words.percent(window.utilization)
+
+
+def _style(window: Window) -> str:
+    return f"bold {LEVEL_STYLES[urgency.level(window.utilization, window.severity)]}"
+
+
+def _named(view: View, window: Window) -> Line:
+    flag = FLAGS[urgency.level(window.utilization, window.severity)]
+    return (f" {window.label}", _style(window)), (
+        f" {_figure(view, window)}{f' {flag}' if flag else ''}",
+        _style(window),
+    )
+
+
 def _stop_words(view: View, top: Window) -> list[Line]:
+    """Without a forecast: its figure, and what comes of it at the pace it had so far."""
     now = view.true_now
-    style = f"bold {LEVEL_STYLES[urgency.level(top.utilization, top.severity)]}"
-    figure = words.percent(top.utilization)
     clears = short = ""
     if top.resets_at is not None:
-        left = words.countdown((top.resets_at - now).total_seconds()).replace("  ", " ")
+        left = spoken(top.resets_at, now)
         clears = f" · clears {words.clock_time(top.resets_at, now)} ({left})"
         short = f" · {left}"
-    name = (f" {top.label}", style)
     if top.utilization < urgency.FULL_FROM:
-        return [
-            (name, (" is nearest to full: ", ""), (figure, style), (clears, "")),
-            (name, (f" {figure}", style), (clears, "")),
-            (name, (f" {figure}", style), (short, "")),
-        ]
+        named = _named(view, top)
+        at_pace = [(*named, (f" · {sentence}", "")) for sentence in pace_sentence(top, view.pace(top), now)]
+        nearest: Line = (
+            (f" {top.label}", _style(top)),
+            (" is nearest to full: ", ""),
+            (_figure(view, top), _style(top)),
+        )
+        return [*at_pace[:-1], *([] if at_pace else [(*nearest, (clears, ""))]), (*named, (short, ""))]
     extra = view.state.reading.extra_usage if view.state.reading else None
     after = " · extra usage carries on" if extra is not None and extra.carries_on else ""
+    name = (f" {top.label}", _style(top))
     return [
-        (name, (" is full: ", ""), (figure, style), (clears + after, "")),
-        (name, (" full", style), (clears, "")),
-        (name, (" full", style), (short, "")),
+        (name, (" is full: ", ""), (words.percent(top.utilization), _style(top)), (clears + after, "")),
+        (name, (" full", _style(top)), (clears, "")),
+        (name, (" full", _style(top)), (short, "")),
     ]
+
+
+def _then_words(view: View, window: Window) -> list[Line]:
+    """The second line: the next one, and whether it clears before it fills."""
+    now = view.true_now
+    then: Line = ((" then", "$meter-countdown"), *_named(view, window))
+    outlook = view.outlook_of(window)
+    if outlook is not None and (said := outlook_row(outlook, now)[0]):
+        clears = ""
+        if window.resets_at is not None:
+            clears = f" · clears {words.clock_time(window.resets_at, now)} ({spoken(window.resets_at, now)})"
+        said = "clears before it fills" if said == "holds" else said
+        return [(*then, (f" · {said}{clears}", "")), (*then, (f" · {said}", "")), then]
+    sentences = pace_sentence(window, view.pace(window), now)
+    if sentences:
+        return [*((*then, (f" · {sentence}", "")) for sentence in sentences), then]
+    idle = " · idle" if window.resets_at is None else f" · clears {words.clock_time(window.resets_at, now)}"
+    return [(*then, (idle, "")), then]

@@ -1,33 +1,74 @@
-"""The windows panel: one gauge a window and the extra usage, never hiding the window nearest to full."""
+"""The windows' table: its heads, one gauge a window and the money, never hiding the window that stops first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from textual.containers import Vertical
+from textual.content import Content
 from textual.reactive import reactive
 
 from claude_meter_tui.dashboard.crash_notices import Surviving
+from claude_meter_tui.dashboard.widgets.columns import heads, labels_of, layout
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Lines, first_fitting, in_ascii
 from claude_meter_tui.dashboard.widgets.gauge import Gauge
 from claude_meter_tui.dashboard.widgets.lines import Extra
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
-    from textual.events import Resize
+    from textual.events import MouseScrollDown, MouseScrollUp
 
     from claude_meter_tui.dashboard.view import View
+
+_QUIET = "$meter-countdown"
+_LEGENDS = (
+    "▄ used  ▒ ≈ estimated since  ┃ even pace  ◆ local tokens  ! from 75  !! from 90",
+    "▄ used  ▒ estimated  ┃ even pace  ◆ local  ! 75  !! 90",
+    "▄ used  ▒ since  ┃ pace  ◆ local",
+    "",
+)
+
+
+class Heads(DrawnText):
+    """What stands above each column."""
+
+    def depends_on(self, view: View) -> object:
+        """Not on a figure."""
+        return (labels_of(view), view.show_left, view.ascii, self.content_size)
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """See `columns.heads`."""
+        return (heads(layout(width, labels_of(view)), show_left=view.show_left),)
+
+
+class More(DrawnText):
+    """Which windows have no line here: nothing is left out without a sign."""
+
+    hidden: tuple[str, ...] = ()
+
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
+        """How many, and as many names as fit."""
+        names = [window.label for window in view.windows if window.key in self.hidden]
+        start = f"  + {len(self.hidden)} more"
+        variants = [((f"{start}: {', '.join(names[:count])}", _QUIET),) for count in range(len(names), 0, -1)]
+        return (first_fitting(width, *variants, ((start, _QUIET),)),)
 
 
 class WindowsPanel(Surviving, Vertical, can_focus=False):
     """Gauges in their usual order while all fit; else the most pressing first, the first of them always shown."""
 
     view: reactive[View | None] = reactive(None, repaint=False)
+    room = 1
+    """How many lines there are for heads and gauges: the screen says so before the layout is made."""
+    tiny = False
 
     def compose(self) -> ComposeResult:
         """A gauge for each window already known; others come with their reading."""
+        yield Heads().data_bind(WindowsPanel.view)
         for window in self.view.windows if self.view is not None else ():
             yield Gauge(window.key).data_bind(WindowsPanel.view)
         yield Extra().data_bind(WindowsPanel.view)
+        yield More().data_bind(WindowsPanel.view)
 
     async def watch_view(self, before: View | None, view: View | None) -> None:
         """Another set of windows needs other gauges; else the gauges draw themselves."""
@@ -43,56 +84,77 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
             before = None
         self._arrange(view, force=before is None)
 
-    def on_resize(self, _: Resize) -> None:
-        """Another height shows another part."""
-        if self.view is not None:
+    def given(self, room: int, *, tiny: bool) -> None:
+        """Take another number of lines."""
+        if (room, tiny) == (self.room, self.tiny):
+            return
+        self.room, self.tiny = room, tiny
+        if self.view is not None and self.is_mounted:
             self._arrange(self.view, force=True)
 
     def _arrange(self, view: View, *, force: bool) -> None:
         extra = view.state.reading.extra_usage if view.state.reading else None
         has_extra = extra is not None and extra.is_shown
-        room = self.room()
-        keys = self._keys_in(view, room)
-        self.query_one(Extra).display = has_extra and room > len(keys)
-        self.border_title = "windows, what is left" if view.show_left else "windows"
+        keys = self.shown_keys(view)
+        hidden = tuple(window.key for window in view.windows if window.key not in keys)
+        rows = len(keys) + has_extra
+        self.query_one(Heads).display = not self.tiny and not hidden and rows < self.room
+        more = self.query_one(More)
+        more.hidden = hidden
+        more.display = bool(hidden) and len(keys) < self.room
+        self.query_one(Extra).display = has_extra and rows <= self.room and not hidden
+        title = "windows, what is left" if view.show_left else "windows"
+        self.border_title = title
+        legend = next((each for each in _LEGENDS if len(each) + 6 <= self.size.width), "")
+        self.border_subtitle = Content(in_ascii(legend) if view.ascii else legend)
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
         shown = [gauges[key] for key in keys if key in gauges]
         if not force and shown == [gauge for gauge in self.query(Gauge) if gauge.display]:
             return
         for gauge in gauges.values():
             gauge.display = gauge in shown
-        self.sort_children(
-            key=lambda child: shown.index(child) if isinstance(child, Gauge) and child in shown else len(shown)
-        )
+        self.sort_children(key=lambda child: _place(child, shown))
+
+    def on_resize(self) -> None:
+        """Another width has room for another legend."""
+        if self.view is not None:
+            self._arrange(self.view, force=False)
 
     def shown_keys(self, view: View) -> list[str]:
         """The windows shown on this screen, in their order."""
-        return self._keys_in(view, self.room())
+        return visible_keys(view, self.room, urgent_first=self.tiny, sign=not self.tiny and self.room >= 4)
 
-    def _keys_in(self, view: View, room: int) -> list[str]:
-        tiny = self.screen.has_class("-tiny") or self.screen.has_class("-flat")
-        return visible_keys(view, room, urgent_first=tiny)
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """The next window."""
+        event.stop()
+        self.app.call_later(self.app.run_action, "select(1)")
 
-    def room(self) -> int:
-        """How many lines there are for gauges on this screen, whatever the panel's height is just now."""
-        others = sum(
-            child.outer_size.height for child in self.screen.children if child.display and not child.has_class("fills")
-        )
-        borders = self.gutter.height
-        return max(1, self.screen.size.height - others - borders)
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """The previous window."""
+        event.stop()
+        self.app.call_later(self.app.run_action, "select(-1)")
 
 
-def visible_keys(view: View, room: int, *, urgent_first: bool) -> list[str]:
+def _place(child: object, shown: list[Gauge]) -> int:
+    if isinstance(child, Heads):
+        return -1
+    if isinstance(child, Gauge):
+        return shown.index(child) if child in shown else len(shown)
+    return len(shown) + isinstance(child, More)
+
+
+def visible_keys(view: View, room: int, *, urgent_first: bool, sign: bool = False) -> list[str]:
     """Which windows to show, in order.
 
     All in their usual order if they fit, unless `urgent_first`; else by urgency, the first always, and of the others
-    a run that holds the selected one.
+    a run that holds the selected one. `sign`: where some are left out, a line is left for saying so.
     """
     if len(view.windows) <= room and not urgent_first:
         return [window.key for window in view.windows]
     ranked = [window.key for window in view.pressing]
     if len(ranked) <= room:
         return ranked
+    room -= sign
     chosen = view.chosen
     at = ranked.index(chosen.key) if chosen is not None else 0
     if room <= 1:

@@ -1,0 +1,1 @@
+"""The chart: its picture cell by cell, its scales, its thin lines, and the widget that shows it."""
