@@ -110,7 +110,7 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
     app = MeterApp(
         first.poller,
         clock,
-        theme=configured.theme or _noted_theme(store),
+        theme=configured.theme or _noted_theme(store, env),
         show_left=noted_left if configured.show_left is None else configured.show_left,
         ascii_only=configured.ascii,
         open_local=first.open_local,
@@ -130,9 +130,18 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
     return wish
 
 
-def _noted_theme(store: Store) -> str:
+def _noted_theme(store: Store, env: Mapping[str, str]) -> str:
     noted = store.note("theme")
-    return noted if noted in THEME_NAMES else "dark"
+    if noted in THEME_NAMES:
+        return str(noted)
+    return "terminal" if has_few_colours(env) else "dark"
+
+
+def has_few_colours(env: Mapping[str, str]) -> bool:
+    """Whether the terminal draws 16 colours at the most, as Rich, which draws for us, sees it."""
+    if env.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return False
+    return env.get("TERM", "").strip().lower().rpartition("-")[2] not in ("256color", "kitty")
 
 
 def _start_demo(configured: Settings, stack: ExitStack) -> Settings:

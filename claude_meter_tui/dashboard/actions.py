@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
-from textual.reactive import reactive
 
 from claude_meter_tui.dashboard.arrangement import arrange
-from claude_meter_tui.dashboard.chart_range import can_zoom
-from claude_meter_tui.dashboard.crash_notices import Reports, Surviving
-from claude_meter_tui.dashboard.screens.main import MainScreen, wanted_of
-from claude_meter_tui.dashboard.themes import THEMES
-from claude_meter_tui.dashboard.widgets.chart.axis import MARGIN
-from claude_meter_tui.dashboard.widgets.chart.history_chart import HistoryChart
+from claude_meter_tui.dashboard.chart_actions import ChartActions
+from claude_meter_tui.dashboard.palette import PALETTE
+from claude_meter_tui.dashboard.screens.main import wanted_of
+from claude_meter_tui.dashboard.themes import THEME_WORDS, THEMES
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError
 from claude_meter_tui.output import words
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
     from textual.worker import Worker
 
+    from claude_meter_tui.dashboard.crash_notices import Reports
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.view_loader import ViewLoader
     from claude_meter_tui.dashboard.widgets.gauge import Gauge
@@ -38,13 +37,10 @@ if TYPE_CHECKING:
 
 SHOWN_NOTE = "shown"
 """What `remember` is told an account picked here by; it never says whose a login is."""
-_FLASH_SECONDS = 4.0
-_LONG_HISTORY = 4
 _TURNS_A_PAGE = 8
-_MOST_ZOOM, _LEAST_ZOOM = 8, -7
 
 
-class Actions(Surviving, App[str]):
+class Actions(ChartActions):
     """The keys of the app and what each does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,15 +81,13 @@ class Actions(Surviving, App[str]):
         Binding("ctrl+c", "quit", "Quit", id="interrupt", priority=True, show=False),
     ]
 
-    view: reactive[View | None] = reactive(None, repaint=False)
     _accounts: PolledAccounts
     _clock: Clock
     _loader: ViewLoader
     _remember: Callable[[str, str], None]
     _timer: Timer | None
-    _flash_timer: Timer | None
-    reports: Reports
     _reading: Worker[None] | None
+    reports: Reports
 
     def action_select(self, step: int) -> None:
         """Move the selection, stopping at the ends."""
@@ -157,6 +151,15 @@ class Actions(Surviving, App[str]):
         self.push_screen(screen)
         self._fill()
 
+    async def action_back(self) -> None:
+        """Leave a screen; on the main one end the readout, then take the notice away."""
+        if len(self.screen_stack) > 1:
+            await super().action_back()
+        elif self.view is not None and self.view.cursor is not None:
+            self.view = replace(self.view, cursor=None)
+        elif self._accounts.poller.state.notice:
+            self._accounts.poller.dismiss()
+
     def action_compare(self) -> None:
         """Show or hide the local side, remembered; where the main screen has no room for it, a screen of its own."""
         from claude_meter_tui.dashboard.screens.comparison import CompareScreen
@@ -175,13 +178,6 @@ class Actions(Surviving, App[str]):
             self._fill()
         else:
             self._set_compare(to="compare" not in self._main.areas)
-
-    @property
-    def _main(self) -> MainScreen:
-        screen = self.screen_stack[0]
-        if not isinstance(screen, MainScreen):
-            raise TypeError(type(screen))
-        return screen
 
     def has_room_to_compare(self) -> bool:
         """Whether the main screen has a place for the comparison at this size."""
@@ -254,8 +250,7 @@ class Actions(Surviving, App[str]):
         """Open the help."""
         from claude_meter_tui.dashboard.screens.help import HelpScreen
 
-        comparing = self.view is not None and (self.view.compare or self.view.beside is not None)
-        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class()), comparing=comparing))
+        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class())))
 
     async def action_read(self) -> None:
         """Ask now, in a worker; if that is not allowed, say when it will be."""
@@ -292,67 +287,6 @@ class Actions(Surviving, App[str]):
             self.view = replace(self.view, show_left=not self.view.show_left)
             self._remember("show_left", str(int(self.view.show_left)))
 
-    def action_history(self) -> None:
-        """Chart one span of the window, or several."""
-        if self._has_chart():
-            self._show_range(spans=1 if self._spans > 1 else _LONG_HISTORY, zoom=0, pan=0)
-
-    @property
-    def _spans(self) -> int:
-        return self.view.spans if self.view is not None else 1
-
-    def _show_range(self, **changes: int | None) -> None:
-        if self.view is not None:
-            self.view = replace(self.view, **changes)  # type: ignore[arg-type]
-
-    def _has_chart(self) -> bool:
-        """Whether the chart is on the screen; else it is said why the key did nothing."""
-        if self.view is None or self.view.chosen is None:
-            self._flash("There is no window yet.")
-        elif len(self.screen_stack) == 1 and "chart" not in self._main.areas:
-            self._flash("No room for the chart at this size.")
-        else:
-            return True
-        return False
-
-    def action_zoom(self, step: int) -> None:
-        """Half or twice as long a time in the chart."""
-        view = self.view
-        window = None if view is None else view.chosen
-        if view is None or window is None or not self._has_chart():
-            return
-        zoom = max(_LEAST_ZOOM, min(_MOST_ZOOM, view.zoom + step))
-        if zoom == view.zoom or not can_zoom(window, view.true_now, view.spans, view.zoom, zoom):
-            self._flash("The chart goes from an hour to 400 days.")
-            return
-        self._show_range(zoom=zoom, pan=0)
-
-    def action_pan(self, step: int) -> None:
-        """The chart half its time earlier, or later again."""
-        if self.view is not None and self._has_chart():
-            self._show_range(pan=max(0, self.view.pan + step), cursor=None)
-
-    def action_whole(self) -> None:
-        """The chart as it was: this span."""
-        self._show_range(zoom=0, pan=0, spans=1, cursor=None)
-
-    def action_cursor(self, step: int) -> None:
-        """Read out one column of the chart, and the next."""
-        if self.view is None or not self._has_chart():
-            return
-        width = next((chart.content_size.width for chart in self.screen.query(HistoryChart) if chart.display), 0)
-        last = max(0, width - MARGIN - 1)
-        cursor = self.view.cursor
-        self._show_range(cursor=last // 2 if cursor is None else max(0, min(last, cursor - step)))
-
-    def on_history_chart_pointed(self, message: HistoryChart.Pointed) -> None:
-        """A click into the chart."""
-        self._show_range(cursor=message.column)
-
-    def on_history_chart_zoomed(self, message: HistoryChart.Zoomed) -> None:
-        """The wheel over the chart."""
-        self.action_zoom(message.step)
-
     def action_copy(self) -> None:
         """Put the selected window's figures into the terminal's clipboard."""
         view = self.view
@@ -376,35 +310,16 @@ class Actions(Surviving, App[str]):
         if self.view is not None and self.view.phase is Phase.SETUP:
             self.exit("browser")
 
-    def _flash(self, text: str) -> None:
-        """Show a short answer to a key, for a moment."""
-        if self.view is None:
-            return
-        self.view = replace(self.view, flash=text)
-        if self._flash_timer is not None:
-            self._flash_timer.stop()
-        self._flash_timer = self.set_timer(_FLASH_SECONDS, self._unflash)
-
-    def _unflash(self) -> None:
-        if self.view is not None:
-            self.view = replace(self.view, flash="")
-
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's hook
-        """Every action, for ctrl+p."""
-        yield SystemCommand("Read now", "Ask the server, if it is allowed", self.action_read)
-        yield SystemCommand("Detail", "The selected window in full", self.action_detail)
-        yield SystemCommand("Next window", "Select the next window", lambda: self.action_select(1))
-        yield SystemCommand("Previous window", "Select the previous window", lambda: self.action_select(-1))
-        yield SystemCommand("Used or left", "Show what is used or what is left", self.action_used_or_left)
-        yield SystemCommand("Compare", "The local token sum beside the server's window", self.action_compare)
-        yield SystemCommand("History", "Chart one span or four", self.action_history)
-        yield SystemCommand("Accounts", "Pick the account to show", self.action_accounts)
-        yield SystemCommand("All accounts", "All accounts as rows on the main screen", self.action_all_accounts)
-        yield SystemCommand("Pause", "Pause or resume asking", self.action_pause)
+        """Every action, for ctrl+p, with its key."""
+        several = self.view is not None and len(self.view.accounts) > 1
+        for action, keys, (name, does) in PALETTE:
+            if several or "account" not in action:
+                yield SystemCommand(name, f"{keys}  {does}", partial(self.call_later, self.run_action, action))
         for known in THEMES:
-            yield SystemCommand(f"Theme: {known.name}", "Colours", lambda name=known.name: self._choose_theme(name))
-        yield SystemCommand("Help", "What the signs mean, and the keys", self.action_help)
-        yield SystemCommand("Quit", "Leave the dashboard", self.action_quit)
+            yield SystemCommand(
+                f"Theme: {known.name}", THEME_WORDS[known.name], partial(self._choose_theme, known.name)
+            )
 
     def _choose_theme(self, name: str) -> None:
         self.theme = name

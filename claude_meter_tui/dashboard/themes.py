@@ -26,6 +26,14 @@ def _variables(
     }
 
 
+THEME_WORDS = {
+    "dark": "a dark background",
+    "light": "a light background",
+    "contrast": "bright on black",
+    "colorblind": "told apart with any colour vision",
+    "terminal": "the terminal's own 16 colours and background",
+}
+"""What each is for, in words."""
 THEMES = (
     Theme(
         name="dark",
@@ -57,7 +65,7 @@ THEMES = (
         panel="#E4E5DF",
         dark=False,
         variables=_variables(
-            "#878E97", "#000000", "#565E68", local="#7A3EA8", line="#5A6675", others="#7D8691", border="#1F6F9F"
+            "#7E858E", "#000000", "#565E68", local="#7A3EA8", line="#5A6675", others="#767E88", border="#1F6F9F"
         ),
     ),
     Theme(

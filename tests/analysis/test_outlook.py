@@ -417,8 +417,9 @@ def test_every_sentence_says_how_sure_it_is() -> None:
         for sentence in next_stop_variants(outlook, labels, now):
             assert "%" in sentence or "full" in sentence
         for window in outlook["windows"]:
-            words = row_words(window, now)
+            words, short = row_words(window, now)
             assert words in ("", "holds", "full") or "%" in words
+            assert bool(short) == bool(words)
     assert chance(0.0001) == "< 1 %" and chance(0.9999) == "> 99 %" and chance(1) == "100 %"
     times = {"p10": "2026-11-26T15:50:00Z", "p50": "2026-11-26T16:40:00Z", "p90": "2026-11-26T18:10:00Z"}
     assert between(times, NOON) == "15:50–18:10"

@@ -10,7 +10,9 @@ from conftest import NOON, Bench, log_in, payload
 from screens import SIZES, lines, reach, settle, shown, text
 from textual.app import App
 from textual.geometry import Size
+from textual.theme import Theme
 
+from claude_meter_tui.commands.dashboard import has_few_colours
 from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText
 from claude_meter_tui.dashboard.widgets.gauge import Gauge
@@ -409,3 +411,107 @@ async def test_history_marks_resets_over_several_spans(bench: Bench, scratch_hom
         assert "5-hour · 4 spans" in text(pilot) and "┊" in text(pilot) and "↻" in text(pilot)
         assert pilot.app.size == Size(120, 36) and isinstance(pilot.app, App)
         assert NOON - timedelta(hours=15) > pilot.app.view.points[0].observed_at - timedelta(hours=4)  # type: ignore[attr-defined]
+
+
+async def test_escape_ends_the_readout_then_takes_the_notice_away(bench: Bench, scratch_home: Path) -> None:
+    await reach(bench, Phase.LIVE, scratch_home)
+    async with shown(bench) as pilot:
+        bench.poller.say("Something to know.")
+        await pilot.press("left")
+        await settle(pilot, lambda: "even pace" in lines(pilot)[18])
+        assert pilot.app.view.cursor is not None and "Something to know." in text(pilot)  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await settle(pilot)
+        assert pilot.app.view.cursor is None and "Something to know." in text(pilot)  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "Something to know." not in text(pilot)
+
+
+async def test_no_key_is_silently_dead(bench: Bench, scratch_home: Path) -> None:
+    (scratch_home / "claude" / ".credentials.json").unlink()
+    async with shown(bench) as pilot:
+        await settle(pilot, lambda: "Looked for" in text(pilot))
+        for key in ("j", "enter", "h", "plus", "left_square_bracket", "left", "y", "3", "a", "A", "pagedown"):
+            pilot.app._unflash()
+            await pilot.press(key)
+            await settle(pilot)
+            assert "There " in lines(pilot)[0], key
+        await pilot.press("c")
+        await settle(pilot, lambda: "used on this machine" in text(pilot))
+
+
+async def test_the_chart_is_zoomed_moved_and_read_out(bench: Bench, scratch_home: Path) -> None:
+    await reach(bench, Phase.LIVE, scratch_home)
+    async with shown(bench) as pilot:
+
+        def title() -> str:
+            return next(line for line in lines(pilot) if "7-day Opus ·" in line and "╭" in line)
+
+        assert "this span" in title()
+        seen = []
+        for key in ("plus", "minus", "minus", "left_square_bracket", "right_square_bracket", "0"):
+            await pilot.press(key)
+            await settle(pilot)
+            seen.append(title().split(" · ")[1].split(" ─")[0])
+        assert seen == ["4 days", "this span", "14 days", "14 days, earlier", "14 days", "this span"]
+        await pilot.press("left")
+        await settle(pilot)
+        assert " % read" in title() and "even pace" in title()
+        await pilot.press(*["plus"] * 9)
+        await settle(pilot)
+        assert "The chart goes from an hour to 400 days." in lines(pilot)[0]
+
+
+async def test_the_selected_window_can_be_jumped_to_and_copied(bench: Bench) -> None:
+    await bench.poller.beat()
+    async with shown(bench) as pilot:
+        await pilot.press("1", "y")
+        await settle(pilot)
+        assert pilot.app.clipboard == "5-hour 53 %, clears 14:00"
+        await pilot.press("9")
+        await settle(pilot)
+        assert "There are 7 windows." in lines(pilot)[0]
+
+
+@pytest.mark.parametrize(
+    ("env", "few"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "linux"}, True),
+        ({"TERM": "xterm-16color"}, True),
+        ({}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "xterm-kitty"}, False),
+        ({"TERM": "xterm", "COLORTERM": "truecolor"}, False),
+        ({"TERM": "tmux-256color", "COLORTERM": "24bit"}, False),
+    ],
+)
+def test_on_16_colours_the_terminal_s_own_are_taken(env: dict[str, str], few: bool) -> None:
+    assert has_few_colours(env) is few
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours, as WCAG 2.1 has it."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", [known for known in THEMES if not known.ansi], ids=lambda known: known.name)
+def test_text_and_marks_stand_out_in_every_theme(theme: Theme) -> None:
+    backgrounds = [str(theme.background), str(theme.surface)]
+    texts = {name: str(getattr(theme, name)) for name in ("foreground", "accent", "success", "warning", "error")} | {
+        name: theme.variables[name] for name in ("meter-countdown", "meter-local")
+    }
+    marks = {name: theme.variables[name] for name in theme.variables if name not in texts}
+    assert len(marks) == 5
+    for background in backgrounds:
+        for least, colours in ((4.5, texts), (3.0, marks)):
+            for name, colour in colours.items():
+                assert contrast(colour, background) >= least, (name, colour, background, contrast(colour, background))
