@@ -149,6 +149,11 @@ def _parser() -> _Parser:
     bridge = _add(commands, "bridge", _bridge, "take what claude-meter's browser extension sends, on loopback")
     bridge.add_argument("--port", type=_port, metavar="N", help="(default: 63762, where the extension posts to)")
 
+    config = _add(commands, "config", _config, "the TOML file: what holds and whence, where it is, is it right")
+    config.add_argument(
+        "what", nargs="?", choices=("show", "path", "check", "edit", "schema"), default="show", help="(default: show)"
+    )
+
     doctor = _add(commands, "doctor", _doctor, "what was found, what works, what to do; asks the network at most once")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 
@@ -263,6 +268,13 @@ def _bridge(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import bridge
 
     return bridge.run(os.environ, port=parsed.port)
+
+
+def _config(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import config
+
+    doing = {"show": config.show, "path": config.path, "check": config.check, "edit": config.edit}
+    return config.schema() if parsed.what == "schema" else doing[parsed.what](os.environ)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _DAYS = 42
 _OF_ALL = ("five_hour", "seven_day")
+_MORE_THAN_NOISE = 2.0
 _LONG_RUN = 18  # three hours: what preceded says no more of what follows later
 
 
@@ -116,7 +117,38 @@ def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Float
         if number in past.steps:
             at, factor = past.steps[number]
             found[: max(0, int((at - begins) // STEP)), number] /= factor
-    return _finer(past, found)
+    return _finer(past, _before_the_first_reading(past, weights, found, begins))
+
+
+def _before_the_first_reading(past: Past, weights: Weights, found: Floats, begins: float) -> Floats:
+    """Where turns are known for longer than readings: what came from elsewhere was much the same before.
+
+    The instance of the first reading had come to its percentage by then; the days before it are taken to be like those
+    that are known. Else a window that only others use would have a past without any use.
+    """
+    steps = len(found)
+    prices = weights.price(past.families)
+    for number, window in enumerate(past.windows):
+        if not len(window.at) or not np.isfinite(window.resets[0]) or window.length is None:
+            continue
+        read = float(window.at[0])
+        opened = min(read, float(window.resets[0]) - window.length)
+        first, until = int((opened - begins) // STEP), int((read - begins) // STEP) + 1
+        if until <= 1:
+            continue
+        tokens = past.tokens_of(number, np.array([opened]), np.array([read]))
+        rest = float(window.used[0]) - weights.scale(number) * float((tokens * prices).sum())
+        if rest > _MORE_THAN_NOISE:
+            found[max(0, first) : until, number] += rest / (until - first)
+        if first <= 0:
+            continue
+        known = steps - first
+        period = DAY_STEPS * min(7, known // DAY_STEPS)
+        if period:
+            found[:first, number] = found[first + (np.arange(-first, 0) % period), number]
+        else:
+            found[:first, number] = found[first:, number].mean()
+    return found
 
 
 def _share_from_elsewhere(mean: Floats, number: int, ends: Floats, weights: Weights) -> Floats:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from claude_meter_tui.domain.errors import BadUsageError, MeterError
 from claude_meter_tui.domain.foreign_text import shown
 from claude_meter_tui.polling.known_accounts import KnownAccounts
-from claude_meter_tui.settings import settings
 from claude_meter_tui.settings.choices import THEME_NAMES
+from claude_meter_tui.settings.watched import WatchedConfig
 from claude_meter_tui.sources import available
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system import crash
@@ -60,12 +60,13 @@ def run(
             "The dashboard paints on stderr, which is not a terminal here.", "Run it without redirecting 2>."
         )
     gc.disable()  # the app turns it on again after its first paint
-    configured = settings.load(env, theme=theme, ascii_only=ascii_only, source=source)
+    watched = WatchedConfig(env, theme=theme, ascii_only=ascii_only, source=source)
+    configured, trouble = watched.first()
     while True:
         with ExitStack() as stack:
             if demo:
                 configured = _start_demo(configured, stack)
-            wish = _show(configured, env, stack, account)
+            wish = _show(configured, env, stack, account, watched, trouble)
         if wish == "browser":
             configured = replace(configured, source="browser")
         elif wish == "demo" and not demo:
@@ -89,7 +90,14 @@ def _leave_hanging_threads() -> None:
         os._exit(0)
 
 
-def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, account: str | None) -> str | None:
+def _show(
+    configured: Settings,
+    env: Mapping[str, str],
+    stack: ExitStack,
+    account: str | None,
+    watched: WatchedConfig,
+    trouble: str,
+) -> str | None:
     from claude_meter_tui.dashboard.app import MeterApp
 
     store = stack.enter_context(Store.open(configured.store_file))
@@ -120,8 +128,12 @@ def _show(configured: Settings, env: Mapping[str, str], stack: ExitStack, accoun
         all_accounts=store.note("all_accounts") == "1",
         compare={"1": True, "0": False}.get(store.note("compare") or ""),
         remember=remember,
+        looks=configured.looks,
+        reread=watched.changed,
         no_color=bool(env.get("NO_COLOR")),
     )
+    if trouble:
+        first.poller.say(trouble)
     wish = app.run()
     if app.last_words:
         raise _EndedError(app.last_words)

@@ -18,6 +18,7 @@ from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.view import View
 from claude_meter_tui.dashboard.view_loader import ViewLoader
 from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
+from claude_meter_tui.settings.looks import Looks
 from claude_meter_tui.system import crash
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
     from claude_meter_tui.polling.poller import Poller
+    from claude_meter_tui.settings.watched import Reread
     from claude_meter_tui.system.clock import Clock
 
 # A timer that fires a hair early would see the old text once more.
 _TICK_MARGIN = 0.03
 _SLOWEST_TICK = 60.0
+_LOOK_AT_SETTINGS = 2.0
 
 
 class MeterApp(Actions):
@@ -55,6 +58,8 @@ class MeterApp(Actions):
         all_accounts: whether to show them all as rows.
         compare: whether the comparison is open; None: where there is room for it.
         remember: keeps a preference (name, value) for the next run.
+        looks: how the user wants the windows shown.
+        reread: what holds since the settings' file changed; None while it has not.
         no_color: draw without any colour.
     """
 
@@ -89,6 +94,8 @@ class MeterApp(Actions):
         all_accounts: bool = False,
         compare: bool | None = None,
         remember: Callable[[str, str], None] = lambda _name, _value: None,
+        looks: Looks = Looks(),  # noqa: B008 - a NamedTuple
+        reread: Callable[[], Reread | None] = lambda: None,
         no_color: bool = False,
     ) -> None:
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
@@ -98,7 +105,7 @@ class MeterApp(Actions):
         )
         self._loader = ViewLoader(self._accounts, clock, self._fill)
         self._clock = clock
-        self._remember = remember
+        self._remember, self._reread = remember, reread
         self._timer: Timer | None = None
         self._flash_timer: Timer | None = None
         self._reading: Worker[None] | None = None
@@ -109,8 +116,8 @@ class MeterApp(Actions):
         for known in THEMES:
             self.register_theme(known)
         self._begin_with("terminal" if no_color else theme)
-        first = View(state=poller.state, now=clock.now(), show_left=show_left, ascii=ascii_only, compare=compare)
-        first = replace(first, accounts=self._accounts.states, all_accounts=all_accounts)
+        first = View(state=poller.state, now=clock.now(), show_left=show_left, looks=looks, ascii=ascii_only)
+        first = replace(first, accounts=self._accounts.states, all_accounts=all_accounts, compare=compare)
         self.set_reactive(MeterApp.view, first)
 
     def _begin_with(self, theme: str) -> None:
@@ -184,6 +191,22 @@ class MeterApp(Actions):
         self._fill()
         self._tick()
         self.run_worker(self._accounts.run(), name="poller", exit_on_error=False)
+        self.set_interval(_LOOK_AT_SETTINGS, self._look_at_settings)
+
+    def _look_at_settings(self) -> None:
+        """Take over what of the settings' file can change while the app runs; say what is wrong with it."""
+        try:
+            new = self._reread()
+            if new is None or self.view is None:
+                return
+            held = new.settings
+            left = self.view.show_left if held.show_left is None else held.show_left
+            self.view = replace(self.view, looks=held.looks, show_left=left)
+            if held.theme is not None and held.theme != self.theme:
+                self.theme = held.theme
+            self._accounts.poller.say(new.trouble)
+        except Exception as error:  # noqa: BLE001 - the meter goes on
+            self.survived(error)
 
     def on_unmount(self) -> None:
         """Follow no more."""

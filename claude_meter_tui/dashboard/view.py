@@ -9,6 +9,7 @@ from claude_meter_tui.analysis.carried import LIKELY_FROM
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.pace_words import pace_of
+from claude_meter_tui.settings.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class View:
     """One glance.
 
-    `now` is the local clock's; `true_now` is what resets count from.
+    `now` is the local clock's; `true_now` is what resets count from. `looks` is how the user wants the windows shown.
 
     The chart: `points` is the history of the selected window over its span, `past` that of all of them, coarser;
     `spans` how many window lengths it covers, `zoom` how often that was halved, `pan` how many halves of it lie between
@@ -45,6 +46,7 @@ class View:
     now: datetime
     selected: str | None = None
     show_left: bool = False
+    looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
     ascii: bool = False
     flash: str = ""
     points: tuple[Point, ...] = ()
@@ -97,8 +99,10 @@ class View:
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The windows of the reading shown, in their usual order."""
-        return self.state.reading.windows if self.state.reading is not None else ()
+        """The windows of the reading shown, in their usual order or the user's, without those not wished for."""
+        if self.state.reading is None:
+            return ()
+        return self.looks.arranged(self.state.reading.windows) if any(self.looks) else self.state.reading.windows
 
     @property
     def pressing(self) -> tuple[Window, ...]:

@@ -17,13 +17,14 @@ from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.secret import Secret
 from claude_meter_tui.settings.cadence import DEMO_CADENCE, Cadence
 from claude_meter_tui.settings.choices import THEME_NAMES
+from claude_meter_tui.settings.looks import Looks
 from claude_meter_tui.system import paths
 from claude_meter_tui.system.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LARGEST_CONFIG = 1 << 20
+LARGEST_CONFIG = 1 << 20
 API_URL = "https://api.anthropic.com"
 WEB_URL = "https://claude.ai"
 
@@ -52,6 +53,7 @@ class Settings:
     demo: bool = False
     cadence: Cadence = Cadence()  # noqa: RUF009 - a NamedTuple
     home: Path = Path("~")
+    looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
 
     @property
     def store_file(self) -> str:
@@ -97,14 +99,20 @@ DEMO_TOKEN = "sk-ant-oat01-dummy"  # noqa: S105 - a dummy: the simulated account
 
 
 def load(
-    env: Mapping[str, str], *, theme: str | None = None, ascii_only: bool | None = None, source: str | None = None
+    env: Mapping[str, str],
+    *,
+    theme: str | None = None,
+    ascii_only: bool | None = None,
+    source: str | None = None,
+    config: str | None = None,
 ) -> Settings:
-    """Settings from the flags given, `env`, and the TOML file.
+    """Settings from the flags given, `env`, and the TOML file, or the TOML text `config` in its place.
 
     Raises:
         BadUsageError: a value that cannot be used; the sentence names where it stands.
     """
-    file = _read_config(paths.config_file(env), env)
+    path = paths.config_file(env)
+    file = _values(config, path, env) if config is not None else _values(config_text(env), path, env)
     chosen = theme or file.get("theme")
     if chosen is not None and chosen not in THEME_NAMES:
         raise BadUsageError(f"There is no theme {chosen!r}.", f"Choose one of {', '.join(THEME_NAMES)}.")
@@ -125,6 +133,7 @@ def load(
         bridge=bool(file.get("bridge")),
         bridge_port=file.get("bridge_port") or BRIDGE_PORT,
         home=Path(paths.home(env)),
+        looks=_looks(file) if "windows" in file else Looks(),
     )
 
 
@@ -150,24 +159,43 @@ def checked_url(where: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def _read_config(path: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """The TOML file's values; empty where there is none.
+def config_text(env: Mapping[str, str]) -> str:
+    """What stands in the TOML file; empty where there is none.
 
     Raises:
-        BadUsageError: it cannot be read, or a key in it is unknown or of the wrong kind.
+        BadUsageError: it cannot be read.
     """
+    path = paths.config_file(env)
     try:
-        text = paths.read_regular(path, _LARGEST_CONFIG).decode("utf-8-sig")
+        return paths.read_regular(path, LARGEST_CONFIG).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise BadUsageError(
             f"{paths.tilde(path, env)} cannot be read ({reason}).", "Mend it or move it away."
         ) from None
+
+
+def _values(text: str, path: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """The TOML text's values, validated.
+
+    Raises:
+        BadUsageError: a key in it is unknown or of the wrong kind.
+    """
+    if not text.strip():
+        return {}
     from claude_meter_tui.settings import toml_file
 
     return toml_file.values_of(text, paths.tilde(path, env))
+
+
+def _looks(file: dict[str, Any]) -> Looks:
+    from claude_meter_tui.domain.foreign_text import clean_text
+
+    windows = file.get("windows") or {}
+    labels = ((key, clean_text(name) or key) for key, name in (windows.get("labels") or {}).items())
+    return Looks(tuple(windows.get("order") or ()), frozenset(windows.get("hide") or ()), tuple(labels))
 
 
 def _speaks_unicode(env: Mapping[str, str]) -> bool:

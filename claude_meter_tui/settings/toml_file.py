@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.settings.choices import AskingSource, ThemeName  # noqa: TC001 - pydantic reads them
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MOST_KEYS = 64
+Key = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+
+
+class WindowsTable(BaseModel):
+    """`[windows]`: how the rows are shown. Keys are those of `status --format json`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    order: list[Key] | None = Field(default=None, max_length=_MOST_KEYS, description="these windows first")
+    hide: list[Key] | None = Field(default=None, max_length=_MOST_KEYS, description="not shown below 75 %")
+    labels: dict[Key, Label] | None = Field(default=None, max_length=_MOST_KEYS, description="other names")
 
 
 class ConfigFile(BaseModel):
@@ -16,27 +34,78 @@ class ConfigFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    theme: ThemeName | None = None
-    ascii: bool | None = None
-    show_left: bool | None = None
-    api_url: str | None = None
-    web_url: str | None = None
-    source: AskingSource | None = None
-    bridge: bool | None = None
-    bridge_port: int | None = Field(default=None, ge=1, le=65535)
+    theme: ThemeName | None = Field(default=None, description="the colours")
+    ascii: bool | None = Field(default=None, description="only ASCII on the screen")
+    show_left: bool | None = Field(default=None, description="what is left instead of what is used")
+    api_url: str | None = Field(default=None, description="for tests and proxies: https, or http on loopback")
+    web_url: str | None = Field(default=None, description="the same for claude.ai")
+    source: AskingSource | None = Field(default=None, description="whom to ask")
+    bridge: bool | None = Field(default=None, description="hear claude-meter's browser extension")
+    bridge_port: int | None = Field(default=None, ge=1, le=65535, description="where it posts to")
+    windows: WindowsTable | None = None
+
+
+TEMPLATE = """\
+# claude-meter-tui: every key is optional; `claude-meter-tui config check` says whether all is right.
+
+# theme = "dark"          # dark, light, contrast, colorblind, terminal
+# ascii = false
+# show_left = false       # what is left instead of what is used
+# source = "oauth"        # whom to ask: oauth (Claude Code's login) or browser
+# bridge = false          # take what claude-meter's browser extension posts
+# bridge_port = 63762
+
+# [windows]               # keys as `claude-meter-tui status --format json` names them
+# order = ["seven_day_opus", "five_hour"]
+# hide = ["seven_day_cowork"]     # shown all the same from 75 % on
+
+# [windows.labels]
+# seven_day_opus = "Opus week"
+"""
 
 
 def values_of(text: str, shown: str) -> dict[str, Any]:
     """The values set in a TOML text; `shown` is how to name the file.
 
     Raises:
-        BadUsageError: not TOML, or a key that is unknown or of the wrong kind.
+        BadUsageError: not TOML, or a key that is unknown or of the wrong kind; the sentence names the line.
     """
     try:
         return ConfigFile.model_validate(tomllib.loads(text)).model_dump(exclude_none=True)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadUsageError(f"{shown} is not TOML ({error}).", "Mend it or move it away.") from None
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise BadUsageError(f"{shown}: {name}: {first['msg']}.", "Mend that line.") from None
+        place = [part for part in first["loc"] if part != "[key]"]
+        name = ".".join(str(part) for part in place)
+        line = line_of(text, place)
+        where = f"{shown}, line {line}" if line else shown
+        reason = "there is no such key" if first["type"] == "extra_forbidden" else str(first["msg"])
+        raise BadUsageError(f"{where}: {name}: {reason}.", "Mend that line.") from None
+
+
+def line_of(text: str, place: Sequence[int | str]) -> int | None:
+    """The line a value stands on, counted from 1: of its key, or of the nearest table around it."""
+    names = [part for part in place if isinstance(part, str)]
+    table: list[str] = []
+    found: int | None = None
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[{1,2}\s*([^\]]+?)\s*\]", line)
+        if head:
+            table = _parts(head[1])
+            key: list[str] = []
+        else:
+            assigned = re.match(r"\s*([^=#]+?)\s*=", line)
+            if not assigned:
+                continue
+            key = _parts(assigned[1])
+        whole = [*table, *key]
+        same = len(whole) if names[: len(whole)] == whole else 0
+        if same > depth:
+            found, depth = number, same
+    return found
+
+
+def _parts(name: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in name.split(".")]

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_accounts import DAY, HOUR, Habit
 
+from claude_meter_tui.analysis.analyse import analyse
 from claude_meter_tui.analysis.background import Analyst, started
 from claude_meter_tui.analysis.carried import added_by, begins, estimates
 from claude_meter_tui.analysis.gathering import past_of
@@ -463,3 +464,24 @@ def test_an_unreadable_outlook_is_no_trouble(bench) -> None:
         other.execute("INSERT INTO outlooks VALUES (?, 0, '{')", (bench.poller.account_id,))
     asyncio.run(bench.poller.beat())
     assert bench.poller.state.outlook is None and not bench.poller.state.notice
+
+
+def test_a_window_others_use_is_not_thought_idle_before_its_first_reading() -> None:
+    """A new installation: forty days of turns, and one reading of a window that no turn explains."""
+    now, day = 40 * DAY, DAY
+    ends = now + 3.2 * day
+    windows = [
+        Window(key="seven_day", label="7-day", group="weekly", utilization=24, length_seconds=604800),
+        Window(key="seven_day_omelette", label="Design", group="weekly", utilization=84, length_seconds=604800),
+    ]
+    readings = {"seven_day": [(now - 60, 24.0, ends)], "seven_day_omelette": [(now - 60, 84.0, ends)]}
+    made = [
+        Turn(int((number * day + hour * HOUR) * 1000), "claude-opus-4-5", "s", "p", True, False, 50, 900, 4000, 0, 9000)
+        for number in range(40)
+        for hour in range(9, 17)
+    ]
+    past, models = past_of(windows, readings, made, now=now)
+    found = {each["key"]: each for each in analyse(past, models)["windows"]}
+    assert found["seven_day_omelette"]["probability"] > 0.3  # its pace alone comes to 155 %
+    at_reset = found["seven_day_omelette"]["at_reset"]
+    assert at_reset is not None and float(at_reset["p50"]) > 95

@@ -35,7 +35,7 @@ def main(files: int = 10_000, turns: int = 15, idle: int = 120) -> None:
         pane = Pane("live", [SCRIPT], env)
         try:
             began = time.perf_counter()
-            pane.wait_for("server  ", 60)
+            pane.wait_for("local beside server", 60)
             while current(store_file) == 0:
                 time.sleep(0.05)
             print(f"{files} files, a first reading: {time.perf_counter() - began:.1f} s")

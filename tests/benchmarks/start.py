@@ -20,7 +20,7 @@ def main(rounds: int = 21) -> None:
         empty, ours = [], []
         for _ in range(rounds):
             empty.append(seconds_to(b"READY", [PYTHON, "-c", EMPTY_APP], env))
-            ours.append(seconds_to("━".encode(), [SCRIPT], env))
+            ours.append(seconds_to("▄".encode(), [SCRIPT], env))
     print(f"empty Textual app  median {median(empty) * 1000:6.0f} ms   best {min(empty) * 1000:6.0f} ms")
     print(f"dashboard          median {median(ours) * 1000:6.0f} ms   best {min(ours) * 1000:6.0f} ms")
     print(f"ratio              median {median(ours) / median(empty):6.2f} ×    best {min(ours) / min(empty):6.2f} ×")

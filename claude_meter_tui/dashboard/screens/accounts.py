@@ -55,9 +55,12 @@ class AccountList(DrawnText):
 
     cursor: reactive[int] = reactive(0)
 
+    def frame(self, view: View, width: int) -> tuple[str, str]:  # noqa: ARG002 - always the same
+        """Its name."""
+        return "accounts", ""
+
     def draw(self, view: View, width: int, height: int) -> Lines:
         """As many as fit around the cursor."""
-        self.title("accounts")
         first = max(0, self.cursor - height + 1)
         return rows(view, width, self.cursor)[first : first + height]
 

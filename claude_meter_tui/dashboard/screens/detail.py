@@ -34,12 +34,15 @@ if TYPE_CHECKING:
 class Figures(GrowingText):
     """The gauge again, and what can be said of it in words."""
 
+    def frame(self, view: View, width: int) -> tuple[str, str]:  # noqa: ARG002 - always the same
+        """The window's name."""
+        return ("" if view.chosen is None else view.chosen.label), ""
+
     def draw(self, view: View, width: int, height: int) -> Lines:
         """One figure a line; two columns where they fit."""
         window = view.chosen
         if window is None:
             return ((("No reading yet.", ""),),)
-        self.title(window.label)
         columns = layout(width, [window.label])
         shown = shown_of(window, view)
         gauge = gauge_line(window, view.true_now, columns, shown, selected=False, show_left=view.show_left)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _QUIET = "$meter-countdown"
 # With fewer lines, since when is left out for the bars.
 _SCANT = 5
+_KEYS_FROM = 40
 
 
 class ComparePanel(DrawnText):
@@ -33,11 +34,13 @@ class ComparePanel(DrawnText):
         shape = (self.content_size, view.ascii, view.now.date(), _is_over(view), view.turns_from)
         return (window, view.beside, view.local, view.sums, shape, str(outlook))
 
+    def frame(self, view: View, width: int) -> tuple[str, str]:
+        """Whose window, and the keys."""
+        title = "used on this machine" if view.chosen is None else f"local beside server · {view.chosen.label}"
+        return title, "c hides it  PgDn older turns  ? why" if width >= _KEYS_FROM else ""
+
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `panel_lines`."""
-        window = view.chosen
-        self.title(f"local beside server · {window.label}" if window is not None else "used on this machine")
-        self.subtitle("c hides it  PgDn older turns  ? why" if width >= 40 else "")
         return panel_lines(view, width, height, titled=self.gutter.height > 0)
 
 

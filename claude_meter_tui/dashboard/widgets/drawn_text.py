@@ -45,6 +45,7 @@ class DrawnText(Surviving, Widget, can_focus=False):
 
     _painted: Lines | None = None
     _painted_of: object = None
+    _framed_as: tuple[str, str] = ("", "")
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """The lines to show in this size."""
@@ -66,19 +67,37 @@ class DrawnText(Surviving, Widget, can_focus=False):
             lines = ((("?", ""),),)
         return tuple(map(to_ascii, lines)) if view.ascii else lines
 
-    def title(self, text: str) -> None:
-        """Set the border's title: it may name what came from outside, so it is text and never markup."""
-        self.border_title = Content(self._worded(text))
+    def frame(self, view: View, width: int) -> tuple[str, str]:  # noqa: ARG002 - most have no frame of their own
+        """What stands in the upper and the lower border, where there are any."""
+        return "", ""
 
-    def subtitle(self, text: str) -> None:
-        """Set what stands in the lower border."""
-        self.border_subtitle = Content(self._worded(text))
+    def _name_frame(self) -> None:
+        """Not while drawing: the border may be drawn before what it surrounds.
+
+        A title may name what came from outside, so it is text and never markup.
+        """
+        if self.view is None or not self.content_size.width:
+            return
+        try:
+            named = self.frame(self.view, self.content_size.width)
+        except Exception as error:  # noqa: BLE001 - see `lines`
+            tell(self.app, error)
+            return
+        if named == self._framed_as or named == ("", ""):
+            return
+        self._framed_as = named
+        self.border_title, self.border_subtitle = (Content(self._worded(text)) for text in named)
+
+    def on_resize(self) -> None:
+        """Another width has room for other words in the border."""
+        self._name_frame()
 
     def _worded(self, text: str) -> str:
         return in_ascii(text) if self.view is not None and self.view.ascii else text
 
     def watch_view(self) -> None:
         """Repaint if what is on the screen is no longer what there is to show."""
+        self._name_frame()
         if self._painted is None or self.view is None or self.depends_on(self.view) == self._painted_of:
             return
         if self.lines() != self._painted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.dashboard.view import name_of
@@ -87,29 +88,36 @@ def _next_ask_words(view: View) -> tuple[str, str]:
 
 
 _SENTENCES_FROM = 60
+_MOST_LINES = 3
 
 
 class Notice(GrowingText):
     """Why there is nothing newer, and what to do; empty while all is well."""
 
-    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one or two lines
-        """The sentence and the hint, on one line if they fit, else on two."""
-        style = _SIGNS[view.phase][1]
-        sentence, hint = notice_words(view)
-        if width < _SENTENCES_FROM:
-            return ((((hint or sentence), style),),)
-        if not hint or width_of(((sentence, ""), (hint, ""))) + 2 <= width:
-            return (((" ", ""), (sentence, style), (f" {hint}" if hint else "", "")),)
-        return ((" ", ""), (sentence, style)), ((" ", ""), (hint, ""))
+    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - as many as `notice_height` says
+        """The sentence and the hint, on one line if they fit, else each on its own."""
+        return tuple(_notice_lines(view, width))
+
+
+def _notice_lines(view: View, width: int) -> list[Line]:
+    style = _SIGNS[view.phase][1]
+    sentence, hint = notice_words(view)
+    if not sentence and not hint:
+        return []
+    if width < _SENTENCES_FROM:
+        return [(((hint or sentence), style),)]
+    if width_of(((sentence, ""), (hint, ""))) + 2 <= width:
+        return [((" ", ""), (sentence, style), (f" {hint}" if hint else "", ""))]
+    wrapped = textwrap.wrap(sentence, width - 2)
+    lines: list[Line] = [((" ", ""), (line, style)) for line in wrapped[:_MOST_LINES]]
+    if len(wrapped) > _MOST_LINES:
+        lines[-1] = (*lines[-1], ("…", style))
+    return [*lines, ((" ", ""), (hint, ""))] if hint else lines
 
 
 def notice_height(view: View, width: int) -> int:
     """How many lines the notice takes: none while all is well."""
-    sentence, hint = notice_words(view)
-    if not sentence and not hint:
-        return 0
-    one = width < _SENTENCES_FROM or not hint or width_of(((sentence, ""), (hint, ""))) + 2 <= width
-    return 1 if one else 2
+    return len(_notice_lines(view, width))
 
 
 def notice_words(view: View) -> tuple[str, str]:

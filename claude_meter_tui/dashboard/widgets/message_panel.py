@@ -34,9 +34,12 @@ _TITLES = {
 class MessagePanel(DrawnText):
     """Goes by itself as soon as there is a window to show."""
 
+    def frame(self, view: View, width: int) -> tuple[str, str]:  # noqa: ARG002 - always the same
+        """The state in words."""
+        return _TITLES.get(view.phase, "no windows"), ""
+
     def draw(self, view: View, width: int, height: int) -> Lines:
         """As much as fits, in the middle: what happened and what to do go before what was looked for."""
-        self.title(_TITLES.get(view.phase, "no windows"))
         room = min(width, _LONGEST)
         lead, todo, looked, local = _lead(view, room), _todo(view, room), _looked(view, room), _local(view, room)
         parts = [part for part in (lead, looked, todo, local) if part]

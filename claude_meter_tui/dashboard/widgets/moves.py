@@ -20,9 +20,12 @@ class Moves(DrawnText):
         """Not on the time of day."""
         return (view.chosen, view.beside, self.content_size, view.ascii, view.now.date())
 
+    def frame(self, view: View, width: int) -> tuple[str, str]:  # noqa: ARG002 - always the same
+        """What it is."""
+        return "what moved it", ""
+
     def draw(self, view: View, width: int, height: int) -> Lines:
         """A line a rise, the newest first."""
-        self.title("what moved it")
         beside, window = view.beside, view.chosen
         if beside is None or window is None or beside.key != window.key:
             return ((("Looking at the transcripts …", "$meter-countdown"),),)

@@ -81,19 +81,23 @@ class HistoryChart(DrawnText):
             return ()
         return beside.series
 
+    def frame(self, view: View, width: int) -> tuple[str, str]:
+        """What is charted, or what stands under the cursor, and the signs."""
+        window, covered = view.chosen, range_in(view)
+        if window is None or covered is None:
+            return "", ""
+        title = _title(view, window, _charted(view, window, *covered), plot_width(width))
+        return title, next((each for each in _LEGENDS if len(each) + 4 <= width), "")
+
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `chart_lines`."""
         window, covered = view.chosen, range_in(view)
         if window is None or covered is None:
             return ()
         charted = _charted(view, window, *covered)
-        framed = self.gutter.height > 0
-        title = _title(view, window, charted, plot_width(width))
-        if framed:
-            self.title(title)
-            legend = next((each for each in _LEGENDS if len(each) + 4 <= width), "")
-            self.subtitle(legend)
+        if self.gutter.height:
             return self._picture(view, charted, width, height)
+        title = _title(view, window, charted, plot_width(width))
         return (first_fitting(width, ((f" {title}", _QUIET),)), *self._picture(view, charted, width, height - 1))
 
     def _picture(self, view: View, charted: Charted, width: int, height: int) -> Lines:

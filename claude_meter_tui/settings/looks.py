@@ -1,0 +1,44 @@
+"""How the user wants windows to be shown: in which order, which not, under which names. Light and pure."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from claude_meter_tui.domain.windows import Window
+
+SHOWN_ALL_THE_SAME_FROM = 75.0
+"""A hidden window that is this full, in percent, is shown: it could be the one that stops you."""
+
+
+class Looks(NamedTuple):
+    """`order`: keys that come first, in that order; `hide`: keys not shown; `labels`: (key, name)."""
+
+    order: tuple[str, ...] = ()
+    hide: frozenset[str] = frozenset()
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def arranged(self, windows: Iterable[Window]) -> tuple[Window, ...]:
+        """The windows as they are to be shown."""
+        kept = [
+            window for window in windows if window.key not in self.hide or window.utilization >= SHOWN_ALL_THE_SAME_FROM
+        ]
+        places = {key: place for place, key in enumerate(self.order)}
+        kept.sort(key=lambda window: places.get(window.key, len(places)))
+        names = dict(self.labels)
+        return tuple(_named(window, names.get(window.key)) for window in kept)
+
+
+def _named(window: Window, name: str | None) -> Window:
+    """The window under another name; one from the store, before the first paint, is a plain stand-in, no model."""
+    if name is None:
+        return window
+    if hasattr(window, "model_copy"):
+        return window.model_copy(update={"label": name})
+    other = copy(window)
+    vars(other)["label"] = name
+    return other
