@@ -44,24 +44,26 @@ class Poller(Asking):
 
     async def beat(self) -> None:
         """Notice what changed and ask if it is time. Never raises: whatever goes wrong, the meter goes on."""
+        works = False
         try:
             source = await self._opened()
             self._notice_clock(source)
             await self._listen()
             self._notice_store(source)
-            if self._store_failed or self._failed_unforeseen:
-                self._store_failed = self._failed_unforeseen = False
-                self.dismiss()
             if await self._credential_works(source) and not self.state.paused and self._is_due():
                 await self.ask(by_key=False)
+            works = True
         except StoreError as error:
             self._store_trouble(error)
         except MeterError:
-            pass  # the state says it already
+            works = True  # the state says it already
         except sqlite3.Error as error:
             self._sqlite_trouble(error)
         except Exception as error:  # noqa: BLE001 - a defect must not end a meter that is left open for days
             self._unforeseen(error)
+        if works and (self._store_failed or self._failed_unforeseen):
+            self._store_failed = self._failed_unforeseen = False
+            self.dismiss()
         self._refresh()
 
     def _is_due(self) -> bool:

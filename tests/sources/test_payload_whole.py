@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -303,3 +304,13 @@ def test_the_web_page_s_overage_is_the_extra_usage_where_a_body_has_no_money() -
 def test_a_time_is_iso_8601_and_utc(text: object, moment: datetime | None) -> None:
     found = time_of(text)
     assert found == moment and (found is None or found.tzinfo is UTC)
+
+
+def test_a_time_is_the_same_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert time_of("2026-11-27T09:00:00+00:00") == AT
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -181,10 +181,11 @@ def test_history_rows_and_points_of_one_window_one_account_and_a_time(store: Sto
     assert store.points(None, NOON - 15 * MINUTE, NOON, window="a") == {
         "a": [(at[-15], 1, at[600]), (at[-10], 90, at[600])]
     }
+    store.save(said(-55, "oauth", window("a", 45)))
     hourly = store.points(alice, NOON - 60 * MINUTE, NOON, every=timedelta(hours=1))
     assert hourly == {"a": [(at[-10], 90, at[600])], "b": [(at[-10], 5, None)]}
     assert store.account_of_newest(NOON - 14 * MINUTE) == store.account_id(BOB)  # type: ignore[arg-type]
-    assert store.account_of_newest(NOON) == alice and store.account_of_newest(NOON - 31 * MINUTE) is None
+    assert store.account_of_newest(NOON) == alice and store.account_of_newest(NOON - 56 * MINUTE) is None
 
 
 def test_what_was_stored_beyond_any_percentage_is_bounded(store: Store) -> None:
@@ -328,8 +329,14 @@ def test_recovery_takes_what_can_be_read_and_belongs_together(tmp_path: Path) ->
     assert recovery.recover(str(tmp_path / "nothing" / "there"), sqlite3.connect(path)) == 0
 
 
+def touched(path: Path) -> Path:
+    path.touch()
+    return path
+
+
 def test_a_damaged_file_is_set_aside_with_its_companions_and_numbered(tmp_path: Path) -> None:
     path = tmp_path / "meter.sqlite3"
+    assert database_file._set_aside(str(touched(tmp_path / "other"))) == f"{tmp_path}/other.damaged-1"
     (tmp_path / "meter.sqlite3.damaged-1").touch()
     path.write_bytes(b"no database at all, but long enough to be looked at" * 99)
     with Store.open(str(path), patience=0.5) as store:
@@ -416,3 +423,117 @@ def test_reading_only_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "rubbish").write_bytes(b"x" * 5000)
     with pytest.raises(StoreError, match="The store is damaged"):
         Store.open_existing(str(tmp_path / "rubbish"))
+
+
+class Torn:
+    """Stands for a damaged file: its table breaks after some rows, from whichever end it is read."""
+
+    def __init__(self, rows: list[int], readable: int) -> None:
+        self.rows, self.readable, self.asked = rows, readable, list[str]()
+
+    def execute(self, query: str) -> Torn:
+        self.asked.append(query)
+        self.left = list(reversed(self.rows) if query.endswith("DESC") else self.rows)[: self.readable]
+        return self
+
+    def fetchone(self) -> tuple[int] | None:
+        if not self.left and self.readable < len(self.rows):
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return (self.left.pop(0),) if self.left else None
+
+
+def test_a_broken_table_is_read_from_both_ends_where_it_has_a_key() -> None:
+    def read(torn: Torn, table: str) -> list[int]:
+        return [row[0] for row in recovery._rows(torn, table, "id")]  # type: ignore[arg-type]
+
+    torn = Torn([1, 2, 3, 4, 5], 2)
+    assert read(torn, "readings") == [1, 2, 5, 4]
+    assert torn.asked == [
+        "SELECT id FROM readings ORDER BY rowid",
+        "SELECT id FROM readings ORDER BY rowid DESC",
+    ]
+    assert read(Torn([1, 2, 3], 3), "accounts") == [1, 2, 3], "a whole one is read once"
+    unkeyed = Torn([1, 2, 3], 1)
+    assert read(unkeyed, "notes") == [1] and unkeyed.asked == ["SELECT id FROM notes"]
+
+
+def test_what_cannot_be_written_is_read_and_what_cannot_be_read_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "meter")
+    with Store.open(path) as store:
+        store.save(said(-5, "oauth", window("a", 1)))
+
+    def read_only(*_: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(database_file, "connected", read_only)
+    existing = Store.open_existing(path)
+    assert existing is not None and existing.path == path and existing.count() == 1
+    existing.close()
+
+    def broken(_: str) -> sqlite3.Connection:
+        raise failure
+
+    monkeypatch.setattr(database_file, "for_reading", broken)
+    failure: sqlite3.Error = sqlite3.DatabaseError("malformed")
+    with pytest.raises(StoreError) as damaged:
+        Store.open_existing(path)
+    assert damaged.value.sentence == "The store is damaged."
+    assert damaged.value.hint == "Run `claude-meter-tui once`: it keeps what can be read."
+    failure = sqlite3.OperationalError("disk I/O error")
+    with pytest.raises(StoreError) as unreadable:
+        Store.open_existing(path)
+    assert unreadable.value.sentence == "The store cannot be read (disk I/O error)."
+    assert unreadable.value.hint == "Run `claude-meter-tui doctor`."
+
+
+def test_without_a_place_for_its_companions_a_store_is_read_as_unchanging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "meter")
+    with Store.open(path) as store:
+        store.save(said(-5, "oauth", window("a", 1)))
+    tried, refuse = list[str](), database_file.refuse_newer
+
+    def picky(connection: sqlite3.Connection) -> None:
+        tried.append("")
+        if len(tried) == 1:  # no -shm file can be made beside it
+            raise sqlite3.OperationalError("unable to open database file")
+        refuse(connection)
+
+    monkeypatch.setattr(database_file, "refuse_newer", picky)
+    reading = database_file.for_reading(path)
+    assert len(tried) == 2 and reading.execute("SELECT count(*) FROM readings").fetchone() == (1,)
+    writer = sqlite3.connect(path)  # a file that is taken as unchanging is not locked
+    writer.execute("DELETE FROM windows")
+    writer.commit()
+    writer.close()
+    reading.close()
+
+
+class Failing:
+    """A connection on which everything fails."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def execute(self, _: str) -> None:
+        error = sqlite3.DatabaseError("x")
+        error.sqlite_errorcode = self.code
+        raise error
+
+    def close(self) -> None:
+        """As a real one."""
+
+
+def test_a_page_that_cannot_be_looked_at_begins_anew_and_a_lock_does_not(tmp_path: Path) -> None:
+    path = str(tmp_path / "meter")
+    with Store.open(path) as store:
+        store.save(said(-5, "oauth", window("a", 1)))
+        real, store._db = store._db, Failing(sqlite3.SQLITE_BUSY)  # type: ignore[assignment]
+        assert store.mend() is None and not Path(f"{path}.damaged-1").exists()
+        real.close()
+        store._db = Failing(sqlite3.SQLITE_CORRUPT)  # type: ignore[assignment]
+        assert store.mend() == store.set_aside == f"{path}.damaged-1"
+        assert store.count() == 1, "what could be read is in the new one"

@@ -1,0 +1,307 @@
+"""What the poller takes in by itself and tells every pane, method by method on the bench."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import NOON, Bench, log_in
+
+from claude_meter_tui.demo.server import Reply
+from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError, StoreError
+from claude_meter_tui.polling.asking import _changed
+from claude_meter_tui.polling.gate import Gate, claim, refresh
+from claude_meter_tui.polling.noticing import store_error
+from claude_meter_tui.polling.state import MeterState, Phase, Trouble
+
+USAGE = "/api/oauth/usage"
+MINUTE = timedelta(minutes=1)
+
+
+def outlook(made_at: str = "2026-11-26T12:00:00Z") -> dict[str, Any]:
+    return {"made_at": made_at, "next_stop": None, "nothing_fills": 1.0, "windows": []}
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def test_trouble_survives_its_text_and_an_unknown_one_is_shown_as_it_is() -> None:
+    for trouble in (
+        Trouble(Phase.WAITING, "Wait.", "Nothing is sent."),
+        Trouble(Phase.SIGNED_OUT, "Signed out.", ""),
+        Trouble(Phase.OFFLINE, "Two", "lines\nof hint"),
+    ):
+        assert Trouble.from_text(trouble.as_text()) == trouble
+    assert trouble.as_text() == "offline\nTwo\nlines\nof hint"
+    assert Trouble.from_text("what\nis\nthis") == Trouble(Phase.OFFLINE, "what\nis\nthis", "")
+    assert Trouble.from_text("offline") == Trouble(Phase.OFFLINE, "", "")
+
+
+async def test_notices_are_said_and_taken_away_and_every_change_is_published_once(bench: Bench) -> None:
+    bench.poller.say("One.")
+    bench.poller.say("One.")
+    assert bench.poller.state.notice == "One." and len(bench.published) == 1
+    bench.poller.dismiss()
+    assert bench.poller.state.notice == "" and [state.notice for state in bench.published] == ["One.", ""]
+
+
+async def test_what_nobody_foresaw_is_said_once_and_taken_away_when_it_works(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, scratch_home: Path
+) -> None:
+    def fails() -> object:
+        raise ValueError("sk-ant-oat01-dummy")
+
+    source = await bench.poller._opened()
+    monkeypatch.setattr(source, "credential_stamp", fails)
+    for _ in range(2):
+        await bench.poller.beat()
+    assert "ValueError" in bench.poller.state.notice and "dummy" not in bench.poller.state.notice
+    assert len(list((scratch_home / "state").rglob("*.txt"))) == 1, "one report, not one a beat"
+    monkeypatch.undo()
+    await bench.poller.beat()
+    assert bench.poller.state.notice == "" and bench.poller.state.reading is not None
+
+
+async def test_since_when_it_has_been_in_the_trouble_it_is_in(bench: Bench) -> None:
+    await bench.poller.beat()
+    assert bench.poller.state.since == NOON
+    bench.clock.advance(minutes=5)
+    await bench.poller.beat()
+    assert bench.poller.state.since == NOON
+    bench.server.scenario = "server-error"
+    bench.clock.advance(minutes=15)
+    await bench.poller.beat()
+    assert bench.poller.state.trouble is not None and bench.poller.state.since == NOON + 20 * MINUTE
+    bench.clock.advance(minutes=1)
+    await bench.poller.beat()
+    assert bench.poller.state.since == NOON + 20 * MINUTE
+
+
+async def test_history_is_by_the_server_s_clock_and_bounded_by_both_times(bench: Bench) -> None:
+    for _ in range(3):
+        await bench.poller.beat()
+        bench.clock.advance(minutes=16)
+    skew = bench.poller.state.skew
+    found = bench.poller.history(NOON - MINUTE + skew, NOON + 17 * MINUTE + skew)
+    assert [point.observed_at for point in found["five_hour"]] == [NOON + skew, NOON + 16 * MINUTE + skew]
+    assert all(point.resets_at is not None for point in found["five_hour"])
+    assert set(bench.poller.history(NOON + skew, NOON + skew, window="seven_day")) == {"seven_day"}
+    (last,) = bench.poller.history(NOON + skew, NOON + 40 * MINUTE + skew, every=timedelta(days=1))["five_hour"]
+    assert last.observed_at == NOON + 32 * MINUTE + skew
+    bench.poller._store.close()
+    assert bench.poller.history(NOON, NOON) == {}
+
+
+# --- what is noticed -------------------------------------------------------------------------------------------------
+
+
+async def test_another_process_s_outlook_is_taken_over_and_a_damaged_one_is_not(bench: Bench) -> None:
+    await bench.poller.beat()
+    account = bench.poller.account_id
+    assert account is not None and bench.poller.state.outlook is None
+    for text, shown in ((json.dumps(outlook()), outlook()), ("{damaged", outlook()), ("null", None)):
+        bench.store.save_outlook(account, NOON, text)
+        await bench.poller.beat()
+        assert bench.poller.state.outlook == shown
+    published = len(bench.published)
+    await bench.poller.beat()
+    assert len(bench.published) == published, "the same again is no news"
+
+
+async def test_the_limit_is_known_by_the_account_too(bench: Bench, scratch_home: Path) -> None:
+    source = await bench.poller._opened()
+    assert bench.poller._keys(source) == (source.endpoint,), "nobody has said whose it is"
+    await bench.poller.beat()
+    account = bench.store.account_of(bench.poller._login or "")
+    host = source.endpoint.partition(" ")[0]
+    assert account is not None and bench.poller._keys(source) == (source.endpoint, f"{host} account {account}")
+    for key in bench.poller._keys(source):
+        assert bench.store.gate_row(key) is not None
+    bench.poller._login = "nobody's"
+    assert bench.poller._keys(source) == (source.endpoint,) and scratch_home
+
+
+async def test_a_clock_that_was_set_moves_the_skew_once(bench: Bench) -> None:
+    await bench.poller.beat()
+    version, skew = bench.poller.state.version, bench.poller.state.skew
+    bench.clock.step(seconds=1.9)
+    await bench.poller.beat()
+    assert (bench.poller.state.version, bench.poller.state.skew) == (version, skew), "a drift is no step"
+    bench.clock.step(hours=1)
+    await bench.poller.beat()
+    moved = bench.poller.state.skew - skew
+    assert abs(moved + timedelta(hours=1)) < timedelta(seconds=3) and bench.poller.state.version == version + 1
+    await bench.poller.beat()
+    assert bench.poller.state.version == version + 1
+
+
+async def test_the_store_s_trouble_is_a_sentence_and_what_is_broken_begins_anew(bench: Bench) -> None:
+    await bench.poller.beat()
+    busy, torn = sqlite3.OperationalError("database is locked"), sqlite3.DatabaseError("malformed")
+    busy.sqlite_errorcode, torn.sqlite_errorcode = sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CORRUPT
+    bench.poller._sqlite_trouble(busy)
+    assert (
+        bench.poller.state.notice == "The store cannot be used just now (database is locked). The last reading stays."
+    )
+    assert store_error(busy).sentence == "The store cannot be used just now (database is locked)."
+    assert store_error(busy).hint == "The last reading stays."
+    bench.poller._sqlite_trouble(torn)
+    assert "was damaged and set aside" in bench.poller.state.notice
+    assert bench.poller._store.count() == 1, "what could be read is in the new one"
+
+
+async def test_without_a_login_it_says_so_and_looks_again(bench: Bench, scratch_home: Path) -> None:
+    file = scratch_home / "claude" / ".credentials.json"
+    content = file.read_text()
+    file.unlink()
+    await bench.poller.beat()
+    state = bench.poller.state
+    assert state.trouble is not None and state.trouble.phase is Phase.SETUP
+    assert state.trouble.sentence == "No Claude Code login was found." and state.trouble.hint
+    assert state.next_ask is None and any("credentials" in looked.place for looked in state.looked)
+    file.write_text(content)
+    await bench.poller.beat()
+    assert bench.poller.state.trouble is None and bench.asked == 1
+    file.unlink()
+    bench.clock.advance(minutes=16)
+    await bench.poller.beat()
+    assert bench.poller.state.trouble is not None and bench.poller.state.trouble.phase is Phase.SIGNED_OUT
+    log_in(scratch_home / "claude")
+    await bench.poller.beat()
+    assert bench.poller.state.trouble is None and bench.asked == 2
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_request_that_was_not_sent_is_taken_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = await bench.poller._opened()
+
+    def failing(sent: bool) -> Any:
+        async def usage(_: object) -> object:
+            error = MeterError("It failed.", "Do something.")
+            error.sent = sent
+            raise error
+
+        return usage
+
+    for sent, counted in ((False, 0), (True, 1)):
+        monkeypatch.setattr(source, "usage", failing(sent))
+        with pytest.raises(MeterError, match="It failed"):
+            await bench.poller.ask(by_key=True)
+        assert len(bench.store.asks_since(source.endpoint, NOON - MINUTE)) == counted
+        assert not bench.poller.state.asking
+        bench.clock.advance(minutes=20)
+
+
+async def test_the_state_says_that_it_is_being_asked(bench: Bench) -> None:
+    await bench.poller.beat()
+    asking = [state.asking for state in bench.published]
+    assert True in asking and asking[-1] is False
+
+
+async def test_why_nothing_is_asked(bench: Bench) -> None:
+    await bench.poller.beat()
+    with pytest.raises(AskedTooSoonError) as just:
+        await bench.poller.ask(by_key=True)
+    assert just.value.why == "just asked" and just.value.until == NOON + MINUTE
+    source = await bench.poller._opened()
+    for number in range(120):
+        bench.store.note_ask([source.endpoint], NOON + timedelta(seconds=number), NOON - MINUTE)
+    bench.clock.advance(minutes=30)
+    with pytest.raises(AskedTooSoonError) as spent:
+        await bench.poller.ask(by_key=True)
+    assert spent.value.why == "budget"
+    bench.server.scenario = "rate-limited"
+    bench.clock.advance(days=2)
+    with pytest.raises(MeterError):
+        await bench.poller.ask(by_key=True)
+    bench.clock.advance(minutes=2)
+    with pytest.raises(AskedTooSoonError) as waits:
+        await bench.poller.ask(by_key=True)
+    assert waits.value.why == "wait" and bench.asked == 2
+
+
+async def test_another_process_s_request_comes_is_awaited_or_has_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench.poller.answer_to_another(NOON) == "none", "it has not looked yet"
+    source = await bench.poller._opened()
+    assert bench.poller.answer_to_another(NOON) == "none", "nobody has asked"
+    keys = (source.endpoint,)
+    bench.clock.advance(minutes=1)
+    now = bench.clock.now()
+    assert claim(bench.store, keys, now, bench.settings.cadence, by_key=True, uptime=bench.clock.uptime()) is None
+    assert bench.poller.answer_to_another(now) == "awaited"
+    assert bench.poller.answer_to_another(now + timedelta(seconds=44)) == "awaited"
+    assert bench.poller.answer_to_another(now + timedelta(seconds=45)) == "none", "whoever sent it has died"
+    other = bench.another_poller()
+
+    answer = bench.server.answer
+
+    def slowly(path: str, headers: Any) -> Reply:
+        if path == USAGE:
+            bench.clock.advance(seconds=1)
+        return answer(path, headers)
+
+    monkeypatch.setattr(bench.server, "answer", slowly)
+    bench.clock.advance(minutes=2)
+    await other.ask(by_key=True)
+    assert bench.poller.answer_to_another(now) == "came"
+    assert bench.poller.state.reading is not None, "and is taken over"
+    assert bench.poller.answer_to_another(bench.clock.now() + MINUTE) == "none", "that was before"
+    bench.server.scenario = "server-error"
+    bench.clock.advance(minutes=2)
+    with pytest.raises(MeterError):
+        await other.ask(by_key=True)
+    assert bench.poller.answer_to_another(now) == "none", "it failed"
+
+
+async def test_what_counts_as_a_change_of_the_figures(bench: Bench) -> None:
+    await bench.poller.beat()
+    reading = bench.poller.state.reading
+    assert reading is not None and _changed(None, reading) and not _changed(reading, reading)
+    window = reading.windows[0].model_copy(update={"utilization": 99.0})
+    moved = reading.model_copy(update={"windows": (window, *reading.windows[1:])})
+    money = reading.model_copy(update={"extra_usage": None})
+    assert _changed(reading, moved) and _changed(reading, money)
+
+
+async def test_a_full_disk_does_not_hide_what_was_read(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> bool:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(bench.poller._store, "save", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        await bench.poller.ask(by_key=True)
+    state: MeterState = bench.poller.state
+    assert state.reading is not None and state.reading.account.email == "demo@example.com"
+    assert state.skew == timedelta(0) and "disk is full" in state.notice
+
+
+async def test_an_answer_is_kept_under_the_account_the_server_names(bench: Bench) -> None:
+    bench.server.replies["/api/oauth/profile"] = Reply.json(
+        {"account": {"email": "who@example.com"}, "organization": {"uuid": "org-who"}}
+    )
+    reading = await bench.poller.ask(by_key=True)
+    assert reading.account.email == "who@example.com"
+    (row,) = bench.store.accounts()
+    assert row[0] == bench.poller.account_id and row[1]["organization_uuid"] == "org-who"
+    assert bench.poller.organization == "org-who" and bench.poller.pinned is False
+
+
+# --- the gate --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_gate_nobody_wrote_is_open_and_forgiving_takes_only_its_own_marks(bench: Bench) -> None:
+    uptime = bench.clock.uptime()
+    gate = refresh(bench.store, ("a", "b"), NOON, uptime)
+    assert gate == Gate(set_at=NOON) or (gate.wait_until, gate.retry_at, gate.asked_at) == (None, None, None)
+    assert bench.store.gate_row("a") is None, "looking writes nothing"
+    marked = Gate(set_at=NOON, wait_until=NOON + MINUTE, retry_at=NOON + 2 * MINUTE, refused="f", trouble="t")
+    forgiven = marked.forgiven()
+    assert (forgiven.retry_at, forgiven.refused, forgiven.wait_until) == (None, None, NOON + MINUTE)
