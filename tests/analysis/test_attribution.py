@@ -337,3 +337,18 @@ def test_families_stand_by_their_tokens_not_by_their_names() -> None:
     assert rises(EXACT, points, [one, other])[0].models == ("aaa", "opus")
     assert rises(EXACT, points, [one._replace(input_tokens=9), other])[0].models == ("opus", "aaa")
     assert rises(EXACT, points, [a_turn(5, 1)])[0].models == ("opus",)
+
+
+def test_a_session_s_blocks_begin_with_full_hours_and_not_at_its_own_multiples() -> None:
+    five = Window(
+        key="five_hour",
+        label="5-hour",
+        group="session",
+        utilization=10,
+        resets_at=NOON + 5 * HOUR,
+        length_seconds=18000,
+    )
+    # 03:10 and 07:50 are one block from 03:00; as spans that end at noon they are two.
+    made = [turn(NOON - 8 * HOUR - HOUR / 6 * 5), turn(NOON - 4 * HOUR - HOUR / 6), turn(NOON + HOUR, 40)]
+    found = shared(five, made, NOON + 2 * HOUR)
+    assert found.assumed_cap == 200 and found.percent_of_assumed_cap == 20

@@ -537,3 +537,51 @@ def test_a_page_that_cannot_be_looked_at_begins_anew_and_a_lock_does_not(tmp_pat
         store._db = Failing(sqlite3.SQLITE_CORRUPT)  # type: ignore[assignment]
         assert store.mend() == store.set_aside == f"{path}.damaged-1"
         assert store.count() == 1, "what could be read is in the new one"
+
+
+def test_an_email_of_two_organizations_is_neither_s(store: Store) -> None:
+    def row(email: str | None, organization: str | None) -> int:
+        return store.account_id({"email": email, "organization_uuid": organization, "plan": None})
+
+    first = row("e@example.com", "org-1")
+    alone = row("other@example.com", None)
+    assert row("other@example.com", "org-2") == alone, "learned later"
+    bare = store.connection.execute("INSERT INTO accounts (email) VALUES ('e@example.com')").lastrowid
+    second = row("e@example.com", "org-3")
+    assert len({first, bare, second, alone}) == 4, "the bare email stays for itself: it cannot be told whose it is"
+    assert row("e@example.com", None) == bare
+
+
+def test_names_are_cleaned_on_the_way_out_too(store: Store) -> None:
+    store.save(said(-5, "oauth", window("a", 1)))
+    store.connection.execute("UPDATE windows SET label = 'x' || char(27) || '[31my', model = char(155) || 'm'")
+    found = store.newest()
+    assert found is not None and "\x1b" not in found["windows"][0]["label"]
+    assert "\x9b" not in str(found["windows"][0]["model"]) and found["windows"][0]["surface"] == "surface of a"
+
+
+def test_a_row_that_no_longer_fits_does_not_stop_the_others(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "old")
+    old.execute("CREATE TABLE accounts (id, organization_uuid, email, plan, known_by)")
+    old.executemany("INSERT INTO accounts VALUES (?, NULL, ?, NULL, NULL)", [("abc", "x"), (2, "y@example.com")])
+    old.commit()
+    old.close()
+    with Store.open(str(tmp_path / "fresh")) as fresh:
+        assert recovery.recover(str(tmp_path / "old"), fresh.connection) == 0
+        assert fresh.account(2)["email"] == "y@example.com"
+
+
+def test_a_file_that_may_not_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> sqlite3.Connection:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(database_file, "connected", refuse)
+    with pytest.raises(StoreError) as refused:
+        Store.open(str(tmp_path / "meter"))
+    assert refused.value.sentence == f"The store at {tmp_path}/meter cannot be used (Permission denied)."
+
+
+def test_as_of_a_time_nothing_later_is_used_even_where_there_is_nothing_else(store: Store) -> None:
+    store.save(said(60, "oauth", window("a", 5)))
+    assert store.newest(at=NOON) is None and store.newest(at=NOON, now=NOON) is None
+    assert store.newest(now=NOON) is not None and store.newest() is not None

@@ -80,7 +80,8 @@ def gauge_line(
     if columns.estimate:
         line.append((f" {by_now:<{columns.estimate - 1}}", _QUIET))
     if columns.spark:
-        line.append((f" {_span_cells(shown.span, columns.spark - 1)}", _QUIET))
+        shares = tuple(None if each is None else 1 - each for each in shown.span) if show_left else shown.span
+        line.append((f" {_span_cells(shares, columns.spark - 1)}", _QUIET))
     if columns.ahead:
         said = next((text for text in shown.ahead if len(text) < columns.ahead), shown.ahead[-1])
         line.append((f" {fitted(said, columns.ahead - 1)}", emphasis or _QUIET))

@@ -51,8 +51,10 @@ def _rise(rise: Rise, counts: str, view: View, width: int) -> Line:
         )
     tokens = rise.tokens
     if not tokens.turns:
-        why = "no transcript tells of it" if counts == "none" else "no turn here: used elsewhere, or before"
-        return (*step, (why, "$meter-countdown"))
+        whys: tuple[str, ...] = ("no transcript tells of it",)
+        if counts != "none":
+            whys = ("no turn here: used elsewhere, or before", "no turn here: used elsewhere", "used elsewhere")
+        return first_fitting(width, *((*step, (why, "$meter-countdown")) for why in whys))
     said = f"{tokens.turns} turn{'' if tokens.turns == 1 else 's'} · out {words.amount(tokens.output_tokens)}"
     more = f" · cache w {words.amount(tokens.cache_creation_input_tokens)}"
     more += f" · r {words.amount(tokens.cache_read_input_tokens)}"

@@ -89,8 +89,8 @@ def chart_lines(charted: Charted, width: int, height: int) -> Lines:
         return ()
     start, end, now = charted.start, charted.end, charted.now
     values = column_values(charted.points, start, end, now, plot)
-    top = max([100.0, *(value for value in values if value is not None)])
-    shown = [None if value is None else top - value if charted.show_left else value for value in values]
+    top = 100.0 if charted.show_left else max([100.0, *(value for value in values if value is not None)])
+    shown = [None if value is None else max(0.0, top - value) if charted.show_left else value for value in values]
     resets = {
         column
         for moment in resets_in(charted.points)
