@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.analysis import attribution
@@ -21,7 +21,6 @@ from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from claude_meter_tui.analysis.attribution import Rise, Share
     from claude_meter_tui.analysis.outlook import Outlook
@@ -79,6 +78,7 @@ class LocalSums:
     following: Following
 
 
+_SHARES_EVERY = timedelta(seconds=20)
 _LATELY = (
     ("last 5 hours", timedelta(hours=5)),
     ("last 24 hours", timedelta(days=1)),
@@ -102,7 +102,8 @@ class LocalSide:
         self._pieces: tuple[object, list[Piece]] = (None, [])
         self._answer: tuple[object, Beside | None] = (None, None)
         self._added: tuple[object, dict[str, float]] = (None, {})
-        self._shares: tuple[object, dict[str, float]] = (None, {})
+        self._shares: tuple[tuple[object, object], dict[str, float]] = ((None, None), {})
+        self._shares_at = datetime(1970, 1, 1, tzinfo=UTC)
         self._sums: tuple[object, LocalSums | None] = (None, None)
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
@@ -166,8 +167,12 @@ class LocalSide:
             skew: how far that is ahead of the local one.
         """
         try:
-            asked = (self._ledger.change(), tuple((window.key, window.resets_at) for window in windows))
-            if asked != self._shares[0]:
+            change, shape = self._ledger.change(), tuple((window.key, window.resets_at) for window in windows)
+            asked = (change, shape)
+            # Marks in the bars: in a burst of turns they need not be counted anew at each.
+            young = shape == self._shares[0][1] and timedelta(0) <= now - self._shares_at < _SHARES_EVERY
+            if asked != self._shares[0] and not young:
+                self._shares_at = now
                 instances = [instance_of(window, (), now) for window in windows]
                 pieces = self._cut_pieces(instances, now, skew)
                 found = ((each.window.key, attribution.share_of(each, pieces, now, skew)) for each in instances)

@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import socket
 import ssl
+import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -131,6 +133,13 @@ IT_SAYS = "It says: “Because of this.”"
             "A login page of the network may stand between: open a page in a browser.",
         ),
         (
+            300,
+            b"",
+            ServerError,
+            "The server answered with a redirect (300), which is not followed.",
+            "A login page of the network may stand between: open a page in a browser.",
+        ),
+        (
             399,
             b"",
             ServerError,
@@ -198,6 +207,8 @@ def test_a_browser_check_is_told_from_any_other_page() -> None:
         answering(403, b"", cf_mitigated="other"),
     ):
         assert not isinstance(failing(transport), ChallengeError)
+    past = b"x" * (4097 - len(b"<title>Just a moment")) + b"<title>Just a moment"
+    assert not isinstance(failing(answering(403, past, content_type="text/html")), ChallengeError)
     edge = b"x" * (4096 - len(b"<title>Just a moment")) + b"<title>Just a moment"
     assert isinstance(failing(answering(403, edge, content_type="text/html")), ChallengeError)
 
@@ -251,10 +262,10 @@ def test_the_server_s_words_in_every_form() -> None:
     assert error_message({"message": "a"}) == "a" and error_message({"error": {"message": None}}) is None
     assert error_message({"error": {"other": "a"}, "message": "b"}) is None and error_message([]) is None
     long = error_message({"error": {"message": "x" * 500}})
-    assert long is not None and len(long) <= 160
+    assert long is not None and len(long) == 160
     for body in ({"error": "x" * 500}, {"message": "x" * 500}):
         flat = error_message(body)
-        assert flat is not None and len(flat) <= 160
+        assert flat is not None and len(flat) == 160
     assert server_words(httpx.Response(500, content=b"{}")) == ""
     assert server_words(httpx.Response(500, content=b'{"message": "Hm."}')) == "It says: “Hm.”"
     assert is_error({"type": "error"}) and is_error({"error": {}})
@@ -375,6 +386,10 @@ def test_a_chain_that_goes_round_is_followed_once() -> None:
     assert no_answer(one, HOST, {}).sentence == f"{HOST} could not be reached."
     other.__cause__ = ssl.SSLError("z")
     assert isinstance(no_answer(one, HOST, {}), TlsError)
+    for beside in (ValueError("a"), BaseExceptionGroup("g", [ValueError("b")])):
+        both = caused(httpx.ConnectError("x"), ssl.SSLError("z"))
+        both.__context__ = beside
+        assert isinstance(no_answer(both, HOST, {}), TlsError)
 
 
 def test_what_the_transport_raises_is_typed_and_a_deadline_is_for_all_of_it() -> None:
@@ -432,6 +447,26 @@ def test_what_the_transport_raises_is_typed_and_a_deadline_is_for_all_of_it() ->
             {"HTTPS_PROXY": "socks5h://127.0.0.1:1", "no_proxy": "x"},
             "The list of hosts in no_proxy cannot be used.",
             "Write it like localhost,127.0.0.1, or unset no_proxy.",
+        ),
+        (
+            {"HTTPS_PROXY": "socks://u:secret://x@h"},
+            "The proxy address in HTTPS_PROXY cannot be used: socks:// is no proxy known.",
+            "Write it as http:// or socks5://, or unset HTTPS_PROXY.",
+        ),
+        (
+            {"HTTPS_PROXY": "abcdefghijklmnopqrstuvw://h"},
+            "The proxy address in HTTPS_PROXY cannot be used: abcdefghijklmnop:// is no proxy known.",
+            "Write it as http:// or socks5://, or unset HTTPS_PROXY.",
+        ),
+        (
+            {"HTTPS_PROXY": "\x1b://h"},
+            "The proxy address in HTTPS_PROXY cannot be used: :// is no proxy known.",
+            "Write it as http:// or socks5://, or unset HTTPS_PROXY.",
+        ),
+        (
+            {"HTTPS_PROXY": "https://h:1", "ALL_PROXY": "socks5://h:1"},
+            "A proxy setting cannot be used.",
+            "Look at HTTPS_PROXY, ALL_PROXY and NO_PROXY.",
         ),
         ({}, "A proxy setting cannot be used.", "Look at HTTPS_PROXY, ALL_PROXY and NO_PROXY."),
         ({"ALL_PROXY": "HTTP://h"}, "A proxy setting cannot be used.", "Look at HTTPS_PROXY, ALL_PROXY and NO_PROXY."),
@@ -509,3 +544,24 @@ def test_a_skew_is_what_the_round_trip_does_not_explain() -> None:
     assert dated("Fri, 31 Dec 9999 23:59:59 -0500") is None
     local = datetime(2026, 11, 26, 13, 0, tzinfo=UTC).strftime("%a, %d %b %Y %H:%M:%S +0100")
     assert dated(local) == zero
+
+
+def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        error = failing(answering(429, retry_after="Thu, 26 Nov 2026 12:05:00"))
+        assert isinstance(error, RateLimitedError) and error.server_wait == timedelta(minutes=5)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_what_is_inflated_is_bounded_while_it_is_inflated() -> None:
+    bomb = gzip.compress(bytes(200 << 20))
+    tracemalloc.start()
+    try:
+        failing(answering(200, bomb, content_encoding="gzip"))
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
