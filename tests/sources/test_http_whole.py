@@ -31,6 +31,7 @@ from claude_meter_tui.domain.errors import (
     TlsError,
     UnreachableError,
 )
+from claude_meter_tui.sources import http
 from claude_meter_tui.sources.http import (
     decoded,
     error_message,
@@ -565,3 +566,37 @@ def test_what_is_inflated_is_bounded_while_it_is_inflated() -> None:
         assert tracemalloc.get_traced_memory()[1] < 20 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_the_client_checks_certificates_follows_nothing_and_trusts_proxies_only_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[dict[str, Any]] = []
+    real = httpx.AsyncClient
+
+    def client(**more: Any) -> httpx.AsyncClient:
+        made.append(more)
+        return real(**more)
+
+    monkeypatch.setattr(httpx, "AsyncClient", client)
+    for base in ("https://name.invalid", "http://127.0.0.1:9"):
+        asyncio.run(get(base, "/", {}, httpx.Auth(), NOON, refused=lambda _: None, transport=answering(200)))
+    elsewhere, loopback = made
+    assert isinstance(elsewhere["verify"], ssl.SSLContext) and elsewhere["verify"].verify_mode == ssl.CERT_REQUIRED
+    assert (elsewhere["trust_env"], loopback["trust_env"]) == (True, False) and loopback["verify"] is True
+    for each in made:
+        assert each["follow_redirects"] is False and each["timeout"] == httpx.Timeout(10.0, connect=10.0)
+
+
+def test_what_cannot_be_loaded_or_parsed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable() -> ssl.SSLContext:
+        raise ValueError("secret")
+
+    def invalid(_: httpx.Request) -> httpx.Response:
+        raise httpx.InvalidURL("secret")
+
+    env = {"ALL_PROXY": "foo://x"}
+    assert failing(httpx.MockTransport(invalid), env=env).sentence.startswith("The proxy address in ALL_PROXY")
+    monkeypatch.setattr(http, "_tls", unreadable)
+    with pytest.raises(SettingError, match=r"could be loaded \(ValueError\)"):
+        asyncio.run(get("https://name.invalid", "/", {}, httpx.Auth(), NOON, refused=lambda _: None, env={}))

@@ -505,6 +505,7 @@ def test_without_a_place_for_its_companions_a_store_is_read_as_unchanging(
     monkeypatch.setattr(database_file, "refuse_newer", picky)
     reading = database_file.for_reading(path)
     assert len(tried) == 2 and reading.execute("SELECT count(*) FROM readings").fetchone() == (1,)
+    assert not Path(f"{path}-shm").exists(), "nothing is made beside it"
     writer = sqlite3.connect(path)  # a file that is taken as unchanging is not locked
     writer.execute("DELETE FROM windows")
     writer.commit()
