@@ -17,6 +17,7 @@ from claude_meter_tui.polling.asking import _changed
 from claude_meter_tui.polling.gate import Gate, claim, refresh
 from claude_meter_tui.polling.noticing import store_error
 from claude_meter_tui.polling.state import MeterState, Phase, Trouble
+from claude_meter_tui.store.columns import micros
 
 USAGE = "/api/oauth/usage"
 MINUTE = timedelta(minutes=1)
@@ -92,6 +93,10 @@ async def test_history_is_by_the_server_s_clock_and_bounded_by_both_times(bench:
     assert set(bench.poller.history(NOON + skew, NOON + skew, window="seven_day")) == {"seven_day"}
     (last,) = bench.poller.history(NOON + skew, NOON + 40 * MINUTE + skew, every=timedelta(days=1))["five_hour"]
     assert last.observed_at == NOON + 32 * MINUTE + skew
+    bench.poller._update(skew=5 * MINUTE)  # as if the server's clock were ahead
+    (first,) = bench.poller.history(NOON + 4 * MINUTE, NOON + 6 * MINUTE)["five_hour"]
+    assert (first.observed_at, first.utilization) == (NOON + 5 * MINUTE, 53)
+    assert bench.poller.history(NOON - 6 * MINUTE, NOON - 4 * MINUTE) == {}
     bench.poller._store.close()
     assert bench.poller.history(NOON, NOON) == {}
 
@@ -106,7 +111,12 @@ async def test_another_process_s_outlook_is_taken_over_and_a_damaged_one_is_not(
     for text, shown in ((json.dumps(outlook()), outlook()), ("{damaged", outlook()), ("null", None)):
         bench.store.save_outlook(account, NOON, text)
         await bench.poller.beat()
-        assert bench.poller.state.outlook == shown
+        assert bench.poller.state.outlook == shown and bench.poller.state.notice == ""
+    bench.store.save_outlook(account, NOON, json.dumps(outlook()))
+    await bench.poller.beat()
+    bench.store.connection.execute("DELETE FROM outlooks")
+    await bench.poller.beat()
+    assert bench.poller.state.outlook is None and bench.poller.state.notice == ""
     published = len(bench.published)
     await bench.poller.beat()
     assert len(bench.published) == published, "the same again is no news"
@@ -149,6 +159,14 @@ async def test_the_store_s_trouble_is_a_sentence_and_what_is_broken_begins_anew(
     )
     assert store_error(busy).sentence == "The store cannot be used just now (database is locked)."
     assert store_error(busy).hint == "The last reading stays."
+    await bench.poller.beat()
+    assert bench.poller.state.notice == "", "it works again"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            bench.poller._store, "begin_anew", lambda: (_ for _ in ()).throw(StoreError("It cannot.", "Hm."))
+        )
+        bench.poller._sqlite_trouble(torn)
+        assert bench.poller.state.notice == "It cannot. Hm."
     bench.poller._sqlite_trouble(torn)
     assert "was damaged and set aside" in bench.poller.state.notice
     assert bench.poller._store.count() == 1, "what could be read is in the new one"
@@ -259,6 +277,90 @@ async def test_another_process_s_request_comes_is_awaited_or_has_failed(
     with pytest.raises(MeterError):
         await other.ask(by_key=True)
     assert bench.poller.answer_to_another(now) == "none", "it failed"
+
+
+async def test_an_answer_is_another_s_only_where_it_came_and_nothing_is_wrong(bench: Bench) -> None:
+    await bench.poller.beat()
+    source = await bench.poller._opened()
+    bench.clock.advance(minutes=2)
+    asked, later, up = bench.clock.now(), bench.clock.now() + timedelta(seconds=2), bench.clock.uptime()
+
+    def written(at: Any, asked_at: Any = asked, trouble: str | None = None) -> None:
+        gate = Gate(set_at=at, asked_at=asked_at, trouble=trouble)
+        gate.at(at, up).save(bench.store, bench.poller._keys(source))
+
+    bench.clock.advance(seconds=2)
+    written(later)
+    assert bench.poller.answer_to_another(asked) == "none", "it ended, and no reading came"
+    written(later, asked_at=NOON, trouble="offline\nX\n")
+    assert bench.poller.answer_to_another(asked) == "none", "a reading is there, and then it failed"
+    written(later, asked_at=NOON)
+    assert bench.poller.answer_to_another(later) == "came", "written this very moment"
+
+
+async def test_the_source_is_told_how_it_ended_and_a_clock_set_meanwhile_is_seen(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.poller.beat()
+    source = await bench.poller._opened()
+    told: list[object] = []
+    monkeypatch.setattr(source, "failed", told.append)
+    answer = bench.server.answer
+
+    def setting_the_clock(path: str, headers: Any) -> Reply:
+        bench.clock.step(hours=-2)
+        return answer(path, headers)
+
+    monkeypatch.setattr(bench.server, "answer", setting_the_clock)
+    bench.server.scenario = "rate-limited"
+    bench.clock.advance(minutes=20)
+    with pytest.raises(MeterError) as caught:
+        await bench.poller.ask(by_key=True)
+    assert told == [caught.value]
+    for key in bench.poller._keys(source):
+        row = bench.store.gate_row(key)
+        assert row is not None and int(row[5] or 0) <= micros(bench.clock.now()), "sent by now, whatever the clock says"
+
+
+async def test_a_wait_that_ends_this_moment_is_none(bench: Bench) -> None:
+    bench.poller._gate = Gate(set_at=NOON, wait_until=NOON)
+    assert bench.poller._too_soon(NOON + MINUTE, NOON).why == "just asked"
+    bench.poller._gate = Gate(set_at=NOON, wait_until=NOON + timedelta(seconds=1))
+    assert bench.poller._too_soon(NOON + MINUTE, NOON).why == "wait"
+    bench.poller._gate = Gate(set_at=NOON)
+    assert bench.poller._too_soon(NOON + MINUTE + timedelta(seconds=1), NOON).why == "budget"
+
+
+async def test_the_account_s_own_gate_is_written_with_the_first_answer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = bench.server.answer
+
+    def slowly(path: str, headers: Any) -> Reply:
+        bench.clock.advance(seconds=2)
+        return answer(path, headers)
+
+    monkeypatch.setattr(bench.server, "answer", slowly)
+    await bench.poller.ask(by_key=True)
+    source = await bench.poller._opened()
+    _, account = bench.poller._keys(source)
+    row = bench.store.gate_row(account)
+    assert row is not None and row[5] == micros(NOON)
+
+
+async def test_everything_that_is_listened_to_is_asked_as_of_now(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(bench.poller._listening, "looked", lambda now: asked.append(now) or ())
+    (Path(bench.settings.credential_dirs[0]) / ".credentials.json").unlink()
+    await bench.poller.beat()
+    assert asked == [NOON]
+
+
+async def test_a_reading_is_live_up_to_35_minutes(bench: Bench) -> None:
+    await bench.poller.beat()
+    state = bench.poller.state
+    assert state.phase(NOON + 35 * MINUTE) is Phase.LIVE
+    assert state.phase(NOON + 35 * MINUTE + timedelta(seconds=1)) is Phase.STALE
 
 
 async def test_what_counts_as_a_change_of_the_figures(bench: Bench) -> None:

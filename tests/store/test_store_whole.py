@@ -582,6 +582,13 @@ def test_a_file_that_may_not_be_opened_is_named(tmp_path: Path, monkeypatch: pyt
     assert refused.value.sentence == f"The store at {tmp_path}/meter cannot be used (Permission denied)."
 
 
+def test_what_is_dated_after_now_is_still_the_account_s_own(store: Store) -> None:
+    store.save(said(30, "oauth", window("a", 5)))
+    store.save(said(60, "oauth", window("a", 9), account=BOB))
+    found = store.newest(account_id=store.account_id(ALICE), now=NOON)  # type: ignore[arg-type]
+    assert found is not None and found["account"] == ALICE and found["windows"][0]["utilization"] == 5
+
+
 def test_as_of_a_time_nothing_later_is_used_even_where_there_is_nothing_else(store: Store) -> None:
     store.save(said(60, "oauth", window("a", 5)))
     assert store.newest(at=NOON) is None and store.newest(at=NOON, now=NOON) is None
