@@ -74,6 +74,7 @@ def test_the_server_s_word_is_kept_with_the_plan_and_asked_again_after_a_day(sto
     assert learn(login, server, after, answer(plan="Pro"))[0] == row and server.asked == 2
     assert learn(login, server, NOON + DAY + timedelta(hours=9), answer(plan="Max 5x"))[0] == row
     assert server.asked == 2 and store.account(row)["plan"] == "Max 5x", "another plan under the same token is noticed"
+    store.note_ask(KEYS, NOON + 2.5 * DAY, NOON)
     learn(login, server, NOON + 5 * DAY)
     assert store.asks_since(KEYS[0], NOON - DAY) == [NOON + 5 * DAY], "asks of two days ago are forgotten"
 
@@ -85,6 +86,8 @@ def test_a_profile_that_is_refused_is_not_asked_again_and_the_file_s_word_stands
     assert learn(login, server, NOON + timedelta(hours=2))[0] == nameless and server.asked == 1
     other, _ = learn(login, Server(RefusedError("no", "x"), "f2"), given=answer("f2", "Pro"))
     assert other != nameless and store.account(other)["plan"] == "Pro", "two tokens are two accounts"
+    learn(login, Server(RefusedError("no", "x"), "f2"), given=answer("f2", "Max 5x"))
+    assert store.account(other)["plan"] == "Max 5x", "the plan it named before is remembered"
     login.notice_owner(ALICE)
     named, _ = learn(login, Server(RefusedError("no", "x"), "f3"), given=answer("f3"))
     assert store.account(named) == document_of(ALICE)

@@ -13,10 +13,13 @@ from conftest import NOON, Bench, log_in
 
 from claude_meter_tui.demo.server import Reply
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError, StoreError
+from claude_meter_tui.domain.windows import Account
 from claude_meter_tui.polling.asking import _changed
-from claude_meter_tui.polling.gate import Gate, claim, refresh
+from claude_meter_tui.polling.gate import Gate, _reset_asks, claim, refresh
 from claude_meter_tui.polling.noticing import store_error
 from claude_meter_tui.polling.state import MeterState, Phase, Trouble
+from claude_meter_tui.settings.cadence import Cadence
+from claude_meter_tui.sources.source import Answer
 from claude_meter_tui.store.columns import micros
 
 USAGE = "/api/oauth/usage"
@@ -407,3 +410,79 @@ async def test_a_gate_nobody_wrote_is_open_and_forgiving_takes_only_its_own_mark
     marked = Gate(set_at=NOON, wait_until=NOON + MINUTE, retry_at=NOON + 2 * MINUTE, refused="f", trouble="t")
     forgiven = marked.forgiven()
     assert (forgiven.retry_at, forgiven.refused, forgiven.wait_until) == (None, None, NOON + MINUTE)
+
+
+def test_an_answer_counts_how_often_nothing_changed_and_clears_every_mark() -> None:
+    up = ("boot", 7)
+    marked = Gate(NOON, up, NOON, NOON, failures=3, unchanged=2, asked_at=NOON, trouble="t", refused="f")
+    assert marked.answered(changed=False) == Gate(NOON, up, asked_at=NOON, unchanged=3)
+    assert marked.answered(changed=True) == Gate(NOON, up, asked_at=NOON)
+
+
+def test_doubt_and_certainty_hasten_and_slow_from_their_very_bounds() -> None:
+    cadence, gate = Cadence(), Gate(set_at=NOON)
+    intervals = [gate.interval(cadence, doubt) for doubt in (None, 6.0, 5.9, 1.6, 1.5)]
+    assert intervals == [cadence.base, cadence.in_doubt, cadence.base, cadence.base, cadence.slowest]
+
+
+def test_a_reset_is_asked_after_once_and_soon_after_only_while_the_ended_window_was_sent() -> None:
+    def asks(seconds: float) -> list[Any]:
+        return _reset_asks(NOON, [NOON + timedelta(seconds=seconds)], Cadence())
+
+    assert asks(1) == [NOON + timedelta(seconds=21)]
+    assert asks(0) == asks(-239) == [NOON + timedelta(seconds=75)] and asks(-240) == []
+
+
+async def test_a_reading_shown_counts_one_and_is_steadied_by_its_own_account_s(bench: Bench) -> None:
+    await bench.poller.beat()
+    reading, version = bench.poller.state.reading, bench.poller.state.version
+    assert reading is not None
+
+    def jittered(**changes: Any) -> Any:
+        windows = [
+            each.model_copy(update={"resets_at": each.resets_at and each.resets_at + timedelta(seconds=1)})
+            for each in reading.windows
+        ]
+        return reading.model_copy(update={"windows": tuple(windows), **changes})
+
+    bench.poller._show(jittered(), timedelta(0))
+    shown = bench.poller.state.reading
+    assert shown is not None and [each.resets_at for each in shown.windows] == [e.resets_at for e in reading.windows]
+    assert bench.poller.state.version == version + 1
+    other = Account(email="other@example.com")
+    bench.poller._show(jittered(account=other), timedelta(0))
+    theirs = bench.poller.state.reading
+    assert theirs is not None and theirs.windows[0].resets_at == jittered().windows[0].resets_at
+
+
+async def test_a_clock_set_during_a_request_that_works_is_seen_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = bench.server.answer
+
+    def setting_the_clock(path: str, headers: Any) -> Reply:
+        if path == USAGE:
+            bench.clock.step(hours=-2)
+        return answer(path, headers)
+
+    monkeypatch.setattr(bench.server, "answer", setting_the_clock)
+    await bench.poller.ask(by_key=True)
+    source = await bench.poller._opened()
+    for key in bench.poller._keys(source):
+        row = bench.store.gate_row(key)
+        assert row is not None and int(row[5] or 0) <= micros(bench.clock.now())
+
+
+async def test_a_wait_over_this_very_moment_does_not_outlive_an_answer(bench: Bench) -> None:
+    await bench.poller.beat()
+    source = await bench.poller._opened()
+    keys, reading = bench.poller._keys(source), bench.poller.state.reading
+    assert reading is not None and bench.poller.account_id is not None
+    given = Answer(reading=reading, skew=None, fingerprint="f")
+    for seconds, kept in ((0, None), (1, micros(NOON + timedelta(seconds=1)))):
+        Gate(set_at=NOON, wait_until=NOON + timedelta(seconds=seconds)).at(NOON, bench.clock.uptime()).save(
+            bench.store, keys
+        )
+        bench.poller._answered(keys, given, bench.poller.account_id, changed=True)
+        row = bench.store.gate_row(keys[0])
+        assert row is not None and row[1] == kept
