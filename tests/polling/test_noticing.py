@@ -13,10 +13,11 @@ from conftest import NOON, Bench, log_in
 
 from claude_meter_tui.demo.server import Reply
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError, StoreError
-from claude_meter_tui.domain.windows import Account
+from claude_meter_tui.domain.windows import Account, ExtraUsage, Reading, Window
 from claude_meter_tui.polling.asking import _changed
 from claude_meter_tui.polling.gate import Gate, _reset_asks, claim, refresh
 from claude_meter_tui.polling.noticing import store_error
+from claude_meter_tui.polling.shown_state import _whole_at
 from claude_meter_tui.polling.state import MeterState, Phase, Trouble
 from claude_meter_tui.settings.cadence import Cadence
 from claude_meter_tui.sources.source import Answer
@@ -486,3 +487,71 @@ async def test_a_wait_over_this_very_moment_does_not_outlive_an_answer(bench: Be
         bench.poller._answered(keys, given, bench.poller.account_id, changed=True)
         row = bench.store.gate_row(keys[0])
         assert row is not None and row[1] == kept
+
+
+async def test_a_login_in_trouble_is_looked_at_again_after_five_minutes_and_not_before(
+    bench: Bench, scratch_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scratch_home / "claude" / ".credentials.json").unlink()
+    await bench.poller.beat()
+    source = await bench.poller._opened()
+    looked: list[object] = []
+    fingerprint = source.fingerprint
+
+    def counted(now: Any) -> str:
+        looked.append(now)
+        return fingerprint(now)
+
+    monkeypatch.setattr(source, "fingerprint", counted)
+    for seconds, times in ((1, 0), (298, 0), (1, 1), (1, 1), (299, 2)):
+        bench.clock.advance(seconds=seconds)
+        await bench.poller.beat()
+        assert len(looked) == times, seconds
+
+
+async def test_forgiving_keeps_a_wait_s_length_where_the_clock_was_set(bench: Bench) -> None:
+    source = await bench.poller._opened()
+    keys, up = bench.poller._keys(source), bench.clock.uptime()
+    marked = Gate(set_at=NOON, uptime=up, wait_until=NOON + 10 * MINUTE, retry_at=NOON + 5 * MINUTE)
+    marked.save(bench.store, keys)
+    bench.clock.step(hours=-2)
+    bench.poller._forgive(source, bench.clock.now())
+    row = bench.store.gate_row(keys[0])
+    assert row is not None and row[2] is None and row[7] == up[0]
+    assert row[1] == micros(NOON + 10 * MINUTE - timedelta(hours=2))
+
+
+async def test_a_beat_that_works_takes_the_store_s_trouble_away_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: object) -> bool:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.poller._listening, "beat", fails)
+        await bench.poller.beat()
+    assert bench.poller.state.notice == "The store cannot be used just now (disk I/O error). The last reading stays."
+    bench.server.scenario = "server-error"
+    await bench.poller.beat()
+    assert bench.poller.state.notice == "", "the server's trouble is another matter"
+    bench.poller.say("Something else.")
+    await bench.poller.beat()
+    assert bench.poller.state.notice == "Something else."
+
+
+def test_when_every_window_was_last_known() -> None:
+    def reading(*observed: Any, whole_at: Any = NOON, money: bool = False) -> Reading:
+        windows = [
+            Window(key=f"w{number}", label="w", group="other", utilization=1, observed_at=at)
+            for number, at in enumerate(observed)
+        ]
+        extra = ExtraUsage(enabled=True) if money else None
+        return Reading(observed_at=NOON, source="x", windows=tuple(windows), extra_usage=extra, whole_at=whole_at)
+
+    hour = timedelta(hours=1)
+    assert _whole_at(reading(NOON, whole_at=None)) is None
+    assert _whole_at(reading()) == NOON and _whole_at(reading(NOON + hour, money=True)) == NOON
+    assert _whole_at(reading(NOON + hour, NOON + 2 * hour)) == NOON + hour
+    assert _whole_at(reading(NOON + hour, None)) == NOON
+    assert _whole_at(reading(NOON + 9 * hour)) == NOON + 4 * hour
+    assert _whole_at(reading(NOON - hour)) == NOON - hour
