@@ -108,9 +108,10 @@ def _tiny(width: int, height: int, wanted: Wanted) -> Areas:
 def _message(width: int, height: int, wanted: Wanted) -> Areas:
     found = {"header": Area(0, 0, width, 1), "keys": Area(0, height - 1, width, 1)}
     top = 1
-    if wanted.strip:
-        found["strip"] = Area(0, top, width, wanted.strip)
-        top += wanted.strip
+    strip = min(wanted.strip, max(0, height - 2 - 4))
+    if strip:
+        found["strip"] = Area(0, top, width, strip)
+        top += strip
     room = height - top - 1
     framed = room >= 12
     found["message"] = Area(0, top, width, room, framed)
