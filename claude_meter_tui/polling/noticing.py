@@ -6,12 +6,11 @@ The second of the three parts of the poller. It sends nothing; it must not know 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import sqlite3
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.analysis.carried import outlook_of
 from claude_meter_tui.domain.errors import (
     CredentialError,
     NotLoggedInError,
@@ -140,8 +139,7 @@ class Noticing(ShownState):
         text = self._store.outlook(self._login_account.account_id)
         if text != self._outlook_text:
             self._outlook_text = text
-            with contextlib.suppress(ValueError):  # a damaged row is made anew
-                self._update(outlook=None if text is None else json.loads(text))
+            self._update(outlook=None if text is None else outlook_of(text))
 
     async def _credential_works(self, source: Source) -> bool:
         """Whether there is a credential to ask with; looked at again when its file changes."""

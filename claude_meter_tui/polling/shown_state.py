@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.analysis.carried import doubt_of
+from claude_meter_tui.analysis.carried import doubt_of, outlook_of
 from claude_meter_tui.domain.instances import Point
 from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.polling.gate import Gate
@@ -23,6 +23,7 @@ from claude_meter_tui.system import crash
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.errors import (
         StoreError,
     )
@@ -73,7 +74,15 @@ class ShownState:
         skew = store.noted_skew(clock.now(), clock.uptime())
         self.state = MeterState(demo=demo, skew=skew, notice=store.notice())
         if (document := self._login_account.newest(clock.now())) is not None:
-            self.state = replace(self.state, reading=stand_in(document))
+            self.state = replace(self.state, reading=stand_in(document), outlook=self._stored_outlook())
+
+    def _stored_outlook(self) -> Outlook | None:
+        """What is known ahead from the start on, so that the first picture has it; a damaged row is made anew."""
+        try:
+            self._outlook_text = self._store.outlook(self._login_account.account_id)
+        except sqlite3.Error:
+            return None
+        return None if self._outlook_text is None else outlook_of(self._outlook_text)
 
     def say(self, notice: str) -> None:
         """Put a notice on the screen."""

@@ -10,6 +10,7 @@ from conftest import NOON, Bench
 from screens import lines, settle, shown, text
 from textual.pilot import Pilot
 
+from claude_meter_tui.dashboard.app import MeterApp
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.store.store import Store
 
@@ -143,3 +144,20 @@ async def test_a_newer_reading_replaces_the_estimate(bench: Bench) -> None:
     await bench.poller.beat()
     async with shown(bench, (120, 36)) as pilot:
         assert bench.asked == 2 and "▒" not in without_legend(pilot) and "fills first" in text(pilot)
+
+
+async def test_the_first_picture_has_the_forecast(bench: Bench) -> None:
+    await told(bench)
+    app = MeterApp(bench.another_poller(), bench.clock)
+    assert app.view is not None and app.view.is_forecast and app.view.fills_first is not None
+    assert app.view.fills_first.key == "seven_day"
+
+
+@pytest.mark.parametrize("text_of", ['{"windows": 5}', "[1]", '{"made_at": "x", "windows": []}', '"x"', "{"])
+async def test_a_stored_outlook_of_another_shape_says_nothing(bench: Bench, text_of: str) -> None:
+    await bench.poller.beat()
+    assert bench.poller.account_id is not None
+    bench.store.save_outlook(bench.poller.account_id, NOON, text_of)
+    bench.poller = bench.another_poller()
+    async with shown(bench, (120, 36), expect_trouble=True) as pilot:
+        assert "7-day Opus" in text(pilot) and "at this pace" in text(pilot)
