@@ -232,9 +232,7 @@ async def test_accounts_at_every_size(
     async with app_of(bench).run_test(size=size) as pilot:
         await settle(pilot, lambda: pilot.app.view.state.next_ask is not None)  # type: ignore[attr-defined]
         await pilot.press(key)
-        await settle(
-            pilot, lambda: key == "a" or size[0] < 40 or "12:15" in text(pilot)
-        )  # when all pollers have beaten
+        await settle(pilot, lambda: key == "a" or size[0] < 40 or "12:15" in text(pilot))
         assert text(pilot) == snapshot
 
 
