@@ -19,17 +19,20 @@ _SAME_RESET = timedelta(minutes=10)
 # Times in an outlook are cut to the second.
 _SAME_READING = timedelta(seconds=2)
 _NEVER = 2**60
-_SHOWN_KEYS = {"key", "read_at", "resets_at", "estimate"}
 LIKELY_FROM = 0.5
 """From here on a thing is likely enough to be said without "may"."""
 
 
-def outlook_of(text: str) -> Outlook | None:
+def stored_outlook(text: str) -> Outlook | None:
     """A stored outlook; None for one of another shape than today's, which is made anew."""
+    from claude_meter_tui.analysis.outlook import Outlook, WindowOutlook
+
     try:
         found: Outlook = json.loads(text)
-        made_at, windows = datetime.fromisoformat(found["made_at"]), found["windows"]
-        whole = all(window.keys() >= _SHOWN_KEYS for window in windows)
+        whole = found.keys() >= Outlook.__required_keys__ and all(
+            window.keys() >= WindowOutlook.__required_keys__ for window in found["windows"]
+        )
+        made_at = datetime.fromisoformat(found["made_at"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return found if whole and made_at.tzinfo is not None else None

@@ -103,16 +103,7 @@ class ViewLoader:
         return replace(view, past=past, span_shares=shares)
 
     def with_outlook(self, view: View) -> View:
-        """The view with what the analysis says by now, carried on by the turns since; itself if nothing is new.
-
-        A stored outlook of another shape than today's says nothing; it is made anew.
-        """
-        try:
-            return self._with_outlook(view)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return replace(view, outlooks={}, estimates={}) if view.outlooks or view.estimates else view
-
-    def _with_outlook(self, view: View) -> View:
+        """The view with what the analysis says by now, carried on by the turns since; itself if nothing is new."""
         outlook, reading = view.state.outlook, view.state.reading
         if outlook is None or reading is None:
             return replace(view, outlooks={}, estimates={}) if view.outlooks or view.estimates else view

@@ -19,15 +19,12 @@ if TYPE_CHECKING:
 
 def windows_of(outlook: str, now: datetime) -> dict[str, WindowOutlook]:
     """The windows of a stored outlook that is young enough to be shown, by key; none of one that cannot be read."""
-    import json
+    from claude_meter_tui.analysis.carried import is_usable, stored_outlook
 
-    from claude_meter_tui.analysis.carried import is_usable
-
-    try:
-        found = json.loads(outlook)
-        return {window["key"]: window for window in found["windows"]} if is_usable(found, now) else {}
-    except (ValueError, TypeError, KeyError):
+    found = stored_outlook(outlook)
+    if found is None or not is_usable(found, now):
         return {}
+    return {window["key"]: window for window in found["windows"]}
 
 
 def of_this_instance(window: WindowDocument, at: At) -> WindowOutlook | None:

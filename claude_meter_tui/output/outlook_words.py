@@ -113,7 +113,7 @@ def why_they_differ(window: WindowOutlook) -> list[str]:
         less = f"{-change:.0f} % less" if change < 0 else f"{change:.0f} % more"
         since = moment_of(step["since"])
         found.append(f"since {since:%b} {since.day} a token uses up {less}: the limit seems to have changed")
-    alone = window.get("rose_alone")
+    alone = window["rose_alone"]
     if alone is not None:
         since = moment_of(alone["since"]).astimezone()
         found.append(f"nothing was sent here since {since:%H:%M} and it rose {alone['points']:.0f} points")

@@ -10,7 +10,7 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.analysis.carried import outlook_of
+from claude_meter_tui.analysis.carried import stored_outlook
 from claude_meter_tui.domain.errors import (
     CredentialError,
     NotLoggedInError,
@@ -139,7 +139,7 @@ class Noticing(ShownState):
         text = self._store.outlook(self._login_account.account_id)
         if text != self._outlook_text:
             self._outlook_text = text
-            self._update(outlook=None if text is None else outlook_of(text))
+            self._update(outlook=None if text is None else stored_outlook(text))
 
     async def _credential_works(self, source: Source) -> bool:
         """Whether there is a credential to ask with; looked at again when its file changes."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.analysis.carried import doubt_of, outlook_of
+from claude_meter_tui.analysis.carried import doubt_of, stored_outlook
 from claude_meter_tui.domain.instances import Point
 from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.polling.gate import Gate
@@ -82,7 +82,7 @@ class ShownState:
             self._outlook_text = self._store.outlook(self._login_account.account_id)
         except sqlite3.Error:
             return None
-        return None if self._outlook_text is None else outlook_of(self._outlook_text)
+        return None if self._outlook_text is None else stored_outlook(self._outlook_text)
 
     def say(self, notice: str) -> None:
         """Put a notice on the screen."""

@@ -23,6 +23,7 @@ from claude_meter_tui.analysis.background import Analyst, started
 from claude_meter_tui.analysis.carried import added_by, begins, estimates
 from claude_meter_tui.analysis.gathering import past_of
 from claude_meter_tui.analysis.history import WindowPast
+from claude_meter_tui.analysis.outlook import WindowOutlook
 from claude_meter_tui.analysis.refresh import refresh
 from claude_meter_tui.analysis.weights import learn
 from claude_meter_tui.domain.windows import Account, Reading, Window
@@ -258,9 +259,11 @@ def test_doubt_asks_soon_and_certainty_waits(bench) -> None:
         window = reading.windows[0]
         outlook = {
             "made_at": "2026-11-26T12:00:00Z",
-            "reading_at": "2026-11-26T12:00:00Z",
+            "next_stop": None,
+            "nothing_fills": 1.0,
             "windows": [
                 {
+                    **dict.fromkeys(WindowOutlook.__required_keys__),
                     "key": window.key,
                     "read_at": "2026-11-26T12:00:00Z",
                     "resets_at": window.resets_at.isoformat() if window.resets_at else None,

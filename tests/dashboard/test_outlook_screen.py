@@ -39,6 +39,7 @@ def outlook_of(bench: Bench, *, first: float = 0.85, key: str = "seven_day") -> 
                 "local_points": None,
                 "elsewhere_share": {"estimate": 0.18, "low": 0.1, "high": 0.25},
                 "missing": "",
+                "rose_alone": None,
                 "step": {"since": "2026-11-05T00:00:00Z", "factor": 0.6} if window.key == "five_hour" else None,
                 "probability": first + 0.02 if fills else 0.01,
                 "full_at": at if fills else None,
@@ -54,7 +55,6 @@ def outlook_of(bench: Bench, *, first: float = 0.85, key: str = "seven_day") -> 
         )
     return {
         "made_at": iso_utc(NOON),
-        "reading_at": iso_utc(NOON),
         "next_stop": key if first > 0 else None,
         "nothing_fills": 1 - first,
         "windows": windows,
@@ -153,7 +153,17 @@ async def test_the_first_picture_has_the_forecast(bench: Bench) -> None:
     assert app.view.fills_first.key == "seven_day"
 
 
-@pytest.mark.parametrize("text_of", ['{"windows": 5}', "[1]", '{"made_at": "x", "windows": []}', '"x"', "{"])
+@pytest.mark.parametrize(
+    "text_of",
+    [
+        '{"windows": 5}',
+        "[1]",
+        '{"made_at": "2026-11-26T12:00:00Z", "next_stop": null, "nothing_fills": 1, "windows": [{}]}',
+        '{"made_at": "x", "windows": []}',
+        '"x"',
+        "{",
+    ],
+)
 async def test_a_stored_outlook_of_another_shape_says_nothing(bench: Bench, text_of: str) -> None:
     await bench.poller.beat()
     assert bench.poller.account_id is not None
