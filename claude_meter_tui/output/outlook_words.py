@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from claude_meter_tui.analysis.carried import LIKELY_FROM
-from claude_meter_tui.output.words import amount, clock_time, countdown
+from claude_meter_tui.output.words import amount, clears, clock_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,24 +59,24 @@ def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetim
         sure = chance(outlook["nothing_fills"])
         return [f"Nothing fills before it clears ({sure} sure)", f"nothing fills ({sure})"]
     label = labels.get(stop["key"], stop["key"])
-    clears = _clears(stop, now)
+    after = _clears(stop, now)
     if stop["utilization"] >= 100:
-        return [f"{label} is full{clears}", f"{label} full{clears}", f"{label} full"]
+        return [f"{label} is full{after}", f"{label} full{after}", f"{label} full"]
     times = stop["full_at"] or stop["first_at"]  # the same times as in its row and its chart
     at, span = clock_time(moment_of(times["p50"]), now), between(times, now)
     sure = chance(stop["first"])
     if stop["first"] < LIKELY_FROM:
         holds = chance(outlook["nothing_fills"])
         return [
-            f"{label} may fill first, about {at} ({span}), {sure} likely · nothing fills: {holds}{clears}",
-            f"{label} may fill first, about {at} ({span}), {sure} likely{clears}",
-            f"{label} may fill first, about {at}, {sure} likely{clears}",
+            f"{label} may fill first, about {at} ({span}), {sure} likely · nothing fills: {holds}{after}",
+            f"{label} may fill first, about {at} ({span}), {sure} likely{after}",
+            f"{label} may fill first, about {at}, {sure} likely{after}",
             f"{label} may fill {at} ({sure})",
         ]
     return [
-        f"{label} fills first, likely at {at} ({span}), {sure} sure{clears}",
-        f"{label} fills first, likely {at}, {sure} sure{clears}",
-        f"{label} fills {at}, {sure} sure{clears.partition(' (')[0]}",
+        f"{label} fills first, likely at {at} ({span}), {sure} sure{after}",
+        f"{label} fills first, likely {at}, {sure} sure{after}",
+        f"{label} fills {at}, {sure} sure{after.partition(' (')[0]}",
         f"{label} fills {at} ({sure})",
     ]
 
@@ -84,9 +84,7 @@ def next_stop_variants(outlook: Outlook, labels: Mapping[str, str], now: datetim
 def _clears(stop: WindowOutlook, now: datetime) -> str:
     if stop["resets_at"] is None:
         return ""
-    resets_at = moment_of(stop["resets_at"])
-    left = countdown((resets_at - now).total_seconds()).replace("  ", " ")
-    return f" · clears {clock_time(resets_at, now)} ({left})"
+    return f" · {clears(moment_of(stop['resets_at']), now)}"
 
 
 def row_words(window: WindowOutlook, now: datetime) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_meter_tui.domain import urgency
-from claude_meter_tui.output.words import clock_time, countdown
+from claude_meter_tui.output.words import clears, clock_time, spoken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,24 +48,19 @@ def pace_sentence(window: Window, pace: Pace | None, now: datetime) -> list[str]
     if pace is None or window.resets_at is None:
         return []
     at_reset, fills = pace
-    clears = f"clears {clock_time(window.resets_at, now)}"
-    left = spoken(window.resets_at, now)
+    cleared = clears(window.resets_at, now)
+    at = cleared.partition(" (")[0]
     if fills is None:
         return [
-            f"clears before it fills, at {clock_time(window.resets_at, now)} ({left}): {at_reset:.0f} % at this pace",
-            f"{clears} ({left}), before it fills",
-            f"{clears}, before it fills",
-            f"holds, {clears}",
+            f"{cleared.replace('clears', 'clears before it fills, at', 1)}: {at_reset:.0f} % at this pace",
+            f"{cleared}, before it fills",
+            f"{at}, before it fills",
+            f"holds, {at}",
         ]
     before, when = spoken(window.resets_at, fills), clock_time(fills, now)
     return [
-        f"fills about {when} at this pace, {before} before it clears {clock_time(window.resets_at, now)} ({left})",
+        f"fills about {when} at this pace, {before} before it {cleared}",
         f"fills about {when} at this pace, {before} before it clears",
         f"fills about {when}, {before} before it clears",
         f"fills about {when}",
     ]
-
-
-def spoken(until: datetime, now: datetime) -> str:
-    """A countdown inside a sentence: `1d 4h`."""
-    return countdown((until - now).total_seconds()).replace("  ", " ")

@@ -55,6 +55,16 @@ def countdown(seconds: float) -> str:
     return f"{whole // _MINUTE}:{whole % _MINUTE:02d}"
 
 
+def spoken(until: datetime, now: datetime) -> str:
+    """A countdown inside a sentence: `1d 4h`."""
+    return countdown((until - now).total_seconds()).replace("  ", " ")
+
+
+def clears(resets_at: datetime, now: datetime) -> str:
+    """`clears Fri 09:00 (21h 0m)`."""
+    return f"clears {clock_time(resets_at, now)} ({spoken(resets_at, now)})"
+
+
 def countdown_changes_in(seconds: float) -> float:
     """Seconds until `countdown` reads differently, so that nothing wakes up to repaint the same text."""
     if seconds <= 0:

@@ -122,8 +122,7 @@ def _used(window: Window, now: datetime) -> str:
 
 def _clears(resets_at: datetime, now: datetime) -> str:
     when = words.clock_time(resets_at, now)
-    seconds = (resets_at - now).total_seconds()
-    return f"{when}, in {words.countdown(seconds).replace('  ', ' ')}" if seconds > 0 else f"passed at {when}"
+    return f"{when}, in {words.spoken(resets_at, now)}" if resets_at > now else f"passed at {when}"
 
 
 def _pair(pair: tuple[str, str], name_width: int, width: int) -> Line:

@@ -12,7 +12,7 @@ from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, fitte
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import row_words
-from claude_meter_tui.output.pace_words import pace_row, spoken
+from claude_meter_tui.output.pace_words import pace_row
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -110,7 +110,7 @@ def _countdown(window: Window, now: datetime) -> str:
         return "idle"
     if urgency.is_over(window.resets_at, now):
         return "reset"
-    return spoken(window.resets_at, now)
+    return words.spoken(window.resets_at, now)
 
 
 def shown_of(window: Window, view: View) -> Shown:

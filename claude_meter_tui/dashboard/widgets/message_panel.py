@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines
 from claude_meter_tui.dashboard.widgets.lines import notice_words
 from claude_meter_tui.output import words
-from claude_meter_tui.output.pace_words import spoken
 from claude_meter_tui.polling.state import Phase
 
 if TYPE_CHECKING:
@@ -41,7 +40,8 @@ class MessagePanel(DrawnText):
     def draw(self, view: View, width: int, height: int) -> Lines:
         """As much as fits, in the middle: what happened and what to do go before what was looked for."""
         room = min(width, _LONGEST)
-        lead, todo, looked, local = _lead(view, room), _todo(view, room), _looked(view, room), _local(view, room)
+        lead, todo, looked = _lead(view, room), _todo(view, room), _looked(view, room)
+        local = local_sums(view, room) if view.sums is not None else []
         parts = [part for part in (lead, looked, todo, local) if part]
         spaced = [line for part in parts for line in (*part, _BLANK)][:-1]
         if len(spaced) > height:
@@ -68,7 +68,7 @@ def _lead(view: View, width: int) -> list[Line]:
     if view.state.asking:
         said.append("asking now")
     elif next_ask is not None and next_ask > view.now:
-        said.append(f"asks again in {spoken(next_ask, view.now)}")
+        said.append(f"asks again in {words.spoken(next_ask, view.now)}")
     elif view.state.paused:
         said.append("paused: p goes on asking")
     if said and width >= 32:
@@ -110,11 +110,6 @@ def _place(place: Looked, width: int, view: View) -> list[Line]:
     if len(text) + len(place.do) + 5 <= width:
         return [(sign, (text, ""), (f" → {place.do}", _QUIET))]
     return [(sign, (text, "")), ((f"  → {place.do}", _QUIET),)]
-
-
-def _local(view: View, width: int) -> list[Line]:
-    """What was used here lately."""
-    return local_sums(view, width) if view.sums is not None else []
 
 
 def local_sums(view: View, width: int) -> list[Line]:

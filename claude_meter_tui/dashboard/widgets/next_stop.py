@@ -13,7 +13,7 @@ from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import next_stop_variants
 from claude_meter_tui.output.outlook_words import row_words as outlook_row
-from claude_meter_tui.output.pace_words import pace_sentence, spoken
+from claude_meter_tui.output.pace_words import pace_sentence
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
@@ -67,7 +67,7 @@ def _forecast_words(view: View, top: Window) -> list[Line]:
     for sentence in next_stop_variants(outlook, labels, now):
         label = next((name for name in labels.values() if sentence.startswith(name)), "")
         window = next((window for window in view.windows if window.label == label), None)
-        style = f"bold {LEVEL_STYLES[urgency.level(window.utilization, window.severity)]}" if window else ""
+        style = _style(window) if window else ""
         found.append(((f" {label}", style), (sentence.removeprefix(label), "")))
     if outlook["next_stop"] is None:
         nearest = f" · nearest {top.label} {_figure(view, top)}"
@@ -99,9 +99,8 @@ def _stop_words(view: View, top: Window) -> list[Line]:
     now = view.true_now
     clears = short = ""
     if top.resets_at is not None:
-        left = spoken(top.resets_at, now)
-        clears = f" · clears {words.clock_time(top.resets_at, now)} ({left})"
-        short = f" · {left}"
+        clears = f" · {words.clears(top.resets_at, now)}"
+        short = f" · {words.spoken(top.resets_at, now)}"
     if top.utilization < urgency.FULL_FROM:
         named = _named(view, top)
         at_pace = [(*named, (f" · {sentence}", "")) for sentence in pace_sentence(top, view.pace(top), now)]
@@ -127,9 +126,7 @@ def _then_words(view: View, window: Window) -> list[Line]:
     then: Line = ((" then", "$meter-countdown"), *_named(view, window))
     outlook = view.outlook_of(window)
     if outlook is not None and (said := outlook_row(outlook, now)[0]):
-        clears = ""
-        if window.resets_at is not None:
-            clears = f" · clears {words.clock_time(window.resets_at, now)} ({spoken(window.resets_at, now)})"
+        clears = "" if window.resets_at is None else f" · {words.clears(window.resets_at, now)}"
         said = "clears before it fills" if said == "holds" else said
         return [(*then, (f" · {said}{clears}", "")), (*then, (f" · {said}", "")), then]
     sentences = pace_sentence(window, view.pace(window), now)
