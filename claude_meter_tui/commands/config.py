@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from claude_meter_tui.domain.errors import BadUsageError, MeterError
+from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.foreign_text import shown, to_json
 from claude_meter_tui.settings import settings
 from claude_meter_tui.system import paths
@@ -32,7 +31,7 @@ def show(env: Mapping[str, str]) -> int:
 
     file = paths.tilde(paths.config_file(env), env)
     text = settings.config_text(env)
-    held, said = settings.load(env), toml_file.values_of(text, file) if text.strip() else {}
+    held, said = settings.load(env, config=text), toml_file.values_of(text, file) if text.strip() else {}
     for key in _SHOWN:
         value: Any = getattr(held, key)
         whence = "default"
@@ -101,8 +100,4 @@ def edit(env: Mapping[str, str]) -> int:
         ) from None
     if done.returncode:
         raise BadUsageError(f"{shown(editor)} ended with {done.returncode}.", "Nothing was checked.")
-    try:
-        return check(env)
-    except MeterError as error:
-        print(f"claude-meter-tui: {shown(error.one_line())}", file=sys.stderr)
-        return error.exit_code
+    return check(env)

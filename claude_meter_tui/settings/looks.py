@@ -5,14 +5,13 @@ from __future__ import annotations
 from copy import copy
 from typing import NamedTuple
 
+from claude_meter_tui.domain.urgency import WARNING_FROM
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from claude_meter_tui.domain.windows import Window
-
-SHOWN_ALL_THE_SAME_FROM = 75.0
-"""A hidden window that is this full, in percent, is shown: it could be the one that stops you."""
 
 
 class Looks(NamedTuple):
@@ -23,10 +22,8 @@ class Looks(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
 
     def arranged(self, windows: Iterable[Window]) -> tuple[Window, ...]:
-        """The windows as they are to be shown."""
-        kept = [
-            window for window in windows if window.key not in self.hide or window.utilization >= SHOWN_ALL_THE_SAME_FROM
-        ]
+        """The windows as they are to be shown; a hidden one that warns too: it could be the one that stops you."""
+        kept = [window for window in windows if window.key not in self.hide or window.utilization >= WARNING_FROM]
         places = {key: place for place, key in enumerate(self.order)}
         kept.sort(key=lambda window: places.get(window.key, len(places)))
         names = dict(self.labels)

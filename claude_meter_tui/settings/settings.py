@@ -112,7 +112,7 @@ def load(
         BadUsageError: a value that cannot be used; the sentence names where it stands.
     """
     path = paths.config_file(env)
-    file = _values(config, path, env) if config is not None else _values(config_text(env), path, env)
+    file = _values(config_text(env) if config is None else config, path, env)
     chosen = theme or file.get("theme")
     if chosen is not None and chosen not in THEME_NAMES:
         raise BadUsageError(f"There is no theme {chosen!r}.", f"Choose one of {', '.join(THEME_NAMES)}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,6 +44,7 @@ class WatchedConfig:
         self._env, self._theme, self._ascii, self._source = env, theme, ascii_only, source
         self._path = paths.config_file(env)
         self._stamp = paths.stamp(self._path)
+        self._held: Settings | None = None
 
     def first(self) -> Reread:
         """What to begin with.
@@ -52,32 +52,26 @@ class WatchedConfig:
         Raises:
             BadUsageError: a flag or variable that cannot be used, or the file, and there is no good one from before.
         """
-        text = None
         try:
             text = settings.config_text(self._env)
-            held = self._load(text)
+            held = self._held = self._load(text)
         except BadUsageError as error:
-            before = self._last_good()
-            if before is None or before == text:
-                raise
-            return Reread(self._load(before), f"{error.one_line()} The last good one holds.")
+            if self._held is None:
+                before = self._last_good()
+                if before is None:
+                    raise
+                self._held = self._load(before)
+            return Reread(self._held, f"{error.one_line()} The last good one holds.")
         self._keep(text, held)
         return Reread(held)
 
     def changed(self) -> Reread | None:
-        """What holds since the file changed; None while it has not. Looks at its time only."""
+        """What holds since the file changed; None while it has not. Looks at its time only. Call `first` before."""
         stamp = paths.stamp(self._path)
         if stamp == self._stamp:
             return None
         self._stamp = stamp
-        return self.first_or_trouble()
-
-    def first_or_trouble(self) -> Reread | None:
-        """As `first`; None also where nothing good is known, so that what held goes on."""
-        try:
-            return self.first()
-        except BadUsageError:
-            return None
+        return self.first()
 
     def _load(self, text: str) -> Settings:
         return settings.load(self._env, theme=self._theme, ascii_only=self._ascii, source=self._source, config=text)
@@ -96,7 +90,4 @@ class WatchedConfig:
             return
         with suppress(OSError):
             os.makedirs(held.state_dir, mode=0o700, exist_ok=True)  # noqa: PTH103
-            number, name = tempfile.mkstemp(dir=held.state_dir, prefix=".config-")  # 0600
-            with os.fdopen(number, "w", encoding="utf-8") as out:
-                out.write(text)
-            os.replace(name, self._good_file())  # noqa: PTH105
+            paths.write_whole(self._good_file(), text.encode())

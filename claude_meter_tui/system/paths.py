@@ -174,3 +174,22 @@ def read_regular(path: str, most: int) -> bytes:
         if os.fstat(source.fileno()).st_size > most:
             raise OSError(errno.EFBIG, "far too large")
         return source.read(most)
+
+
+def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Write a file whole or not at all, in place of one that is there; its folder must be.
+
+    Raises:
+        OSError: it cannot be written; what was there is there still.
+    """
+    import tempfile
+
+    number, name = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".new-")  # noqa: PTH120 - 0600
+    try:
+        with os.fdopen(number, "wb") as out:
+            out.write(data)
+        os.chmod(name, mode)  # noqa: PTH101
+        os.replace(name, path)  # noqa: PTH105
+    except BaseException:
+        os.unlink(name)  # noqa: PTH108
+        raise

@@ -126,16 +126,27 @@ def test_a_bad_file_leaves_the_last_good_one(file: Path, scratch_home: Path) -> 
         and "The last good one holds." in held.trouble
     )
     watched = WatchedConfig(os.environ)
-    assert watched.changed() is None
+    assert watched.first() == held and watched.changed() is None
     file.write_text('theme = "contrast" \n')
     changed = watched.changed()
     assert changed is not None and changed.settings.theme == "contrast" and changed.trouble == ""
     assert watched.changed() is None and str(scratch_home)
 
 
+def test_a_first_file_that_is_bad_is_said_and_changes_nothing(file: Path, scratch_home: Path) -> None:
+    file.unlink(missing_ok=True)
+    watched = WatchedConfig(os.environ)
+    held = watched.first().settings
+    file.write_text("ascii = 3\n")
+    changed = watched.changed()
+    assert changed is not None and changed.settings == held and str(scratch_home)
+    assert "line 1: ascii" in changed.trouble and changed.trouble.endswith("The last good one holds.")
+
+
 async def test_a_change_is_taken_over_by_the_open_dashboard(bench: Bench, file: Path) -> None:
     await bench.poller.beat()
     watched, write = WatchedConfig(os.environ), file.write_text
+    watched.first()
     async with shown(bench, reread=watched.changed) as pilot:
         write(
             'theme = "light"\nshow_left = true\n[windows]\norder = ["seven_day_opus"]\nhide = ["seven_day_cowork"]\n'

@@ -12,7 +12,6 @@ import shlex
 import shutil
 import stat
 import sys
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,15 +84,7 @@ def _write(file: Path, text: str, shown: str) -> Path | None:
             mode = stat.S_IMODE(target.stat().st_mode)
             backup = target.with_name(f"{target.name}.{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}.bak")
             shutil.copy2(target, backup)
-        number, name = tempfile.mkstemp(dir=target.parent, prefix=".settings-")
-        try:
-            with os.fdopen(number, "wb") as out:
-                out.write(text.encode())
-            Path(name).chmod(mode)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        paths.write_whole(str(target), text.encode(), mode)
     except OSError as error:
         raise BadUsageError(f"{shown} cannot be written ({error.strerror}).", "Nothing was changed.") from None
     return backup
