@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from claude_meter_tui.analysis import attribution
 from claude_meter_tui.analysis.carried import added_by, begins
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _TURNS = 60
 _RISES = 30
 _EVER = 2**53
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,22 @@ _LATELY = (
 )
 
 
+class _Kept(Generic[T]):
+    """An answer made anew only when what it depends on has changed, and kept while the store cannot be read."""
+
+    def __init__(self, first: T) -> None:
+        self.answer = first
+        self._of: object = None
+
+    def get(self, of: Callable[[], object], make: Callable[[], T]) -> T:
+        with suppress(sqlite3.Error):
+            wanted = of()
+            if wanted != self._of:
+                self.answer = make()
+                self._of = wanted
+        return self.answer
+
+
 class LocalSide:
     """Answers `beside`, and says when the answer may be another.
 
@@ -100,11 +118,12 @@ class LocalSide:
         self._follower: Follower | None = None
         self._following = Following()
         self._pieces: tuple[object, list[Piece]] = (None, [])
-        self._answer: tuple[object, Beside | None] = (None, None)
-        self._added: tuple[object, dict[str, float]] = (None, {})
-        self._shares: tuple[tuple[object, object], dict[str, float]] = ((None, None), {})
+        self._beside: _Kept[Beside | None] = _Kept(None)
+        self._added: _Kept[dict[str, float]] = _Kept({})
+        self._shares: _Kept[dict[str, float]] = _Kept({})
+        self._shares_of: object = None
         self._shares_at = datetime(1970, 1, 1, tzinfo=UTC)
-        self._sums: tuple[object, LocalSums | None] = (None, None)
+        self._sums: _Kept[LocalSums | None] = _Kept(None)
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
         """Begin to follow.
@@ -147,16 +166,12 @@ class LocalSide:
             now: by the server's clock.
             skew: how far that is ahead of the local one, which transcripts are dated by.
         """
-        try:
-            change = self._ledger.change()
-            over = window.resets_at is not None and window.resets_at <= now
-            hour = int(now.timestamp()) // 3600
-            asked = (change, self._following, window, tuple(windows), points, over, hour, skew)
-            if asked != self._answer[0]:
-                self._answer = (asked, self._compared(window, windows, points, now, skew))
-            return self._answer[1]
-        except sqlite3.Error:
-            return self._answer[1]
+        over = window.resets_at is not None and window.resets_at <= now
+        hour = int(now.timestamp()) // 3600
+        return self._beside.get(
+            lambda: (self._ledger.change(), self._following, window, tuple(windows), points, over, hour, skew),
+            lambda: self._compared(window, windows, points, now, skew),
+        )
 
     def shares(self, windows: Sequence[Window], now: datetime, skew: timedelta = timedelta(0)) -> dict[str, float]:
         """What the local tokens of each window come to, as a share of the assumed cap; only where that is known.
@@ -166,54 +181,45 @@ class LocalSide:
             now: by the server's clock.
             skew: how far that is ahead of the local one.
         """
-        try:
-            change, shape = self._ledger.change(), tuple((window.key, window.resets_at) for window in windows)
-            asked = (change, shape)
-            # Marks in the bars: in a burst of turns they need not be counted anew at each.
-            young = shape == self._shares[0][1] and timedelta(0) <= now - self._shares_at < _SHARES_EVERY
-            if asked != self._shares[0] and not young:
-                self._shares_at = now
-                instances = [instance_of(window, (), now) for window in windows]
-                pieces = self._cut_pieces(instances, now, skew)
-                found = ((each.window.key, attribution.share_of(each, pieces, now, skew)) for each in instances)
-                self._shares = (
-                    asked,
-                    {
-                        key: share.percent_of_assumed_cap / 100
-                        for key, share in found
-                        if share.percent_of_assumed_cap is not None
-                    },
-                )
-        except sqlite3.Error:
-            pass
-        return self._shares[1]
+        shape = tuple((window.key, window.resets_at) for window in windows)
+
+        def made() -> dict[str, float]:
+            self._shares_of, self._shares_at = shape, now
+            instances = [instance_of(window, (), now) for window in windows]
+            pieces = self._cut_pieces(instances, now, skew)
+            found = ((each.window.key, attribution.share_of(each, pieces, now, skew)) for each in instances)
+            return {
+                key: share.percent_of_assumed_cap / 100
+                for key, share in found
+                if share.percent_of_assumed_cap is not None
+            }
+
+        # Marks in the bars: in a burst of turns they need not be counted anew at each.
+        if shape == self._shares_of and timedelta(0) <= now - self._shares_at < _SHARES_EVERY:
+            return self._shares.answer
+        return self._shares.get(lambda: (self._ledger.change(), shape), made)
 
     def sums(self, now: datetime) -> LocalSums | None:
         """What was used here lately; None where the store cannot be read just now. `now`: by the local clock."""
-        try:
-            asked = (self._ledger.change(), self._following, int(now.timestamp()) // 60)
-            if asked != self._sums[0]:
-                end = milliseconds(now) + 1
-                found = tuple(
-                    (name, self._ledger.sum_by("total", since=milliseconds(now - length), until=end)[0])
-                    for name, length in _LATELY
-                )
-                self._sums = (asked, LocalSums(found, self._following))
-        except sqlite3.Error:
-            pass
-        return self._sums[1]
+
+        def made() -> LocalSums:
+            end = milliseconds(now) + 1
+            found = tuple(
+                (name, self._ledger.sum_by("total", since=milliseconds(now - length), until=end)[0])
+                for name, length in _LATELY
+            )
+            return LocalSums(found, self._following)
+
+        return self._sums.get(lambda: (self._ledger.change(), self._following, int(now.timestamp()) // 60), made)
 
     def added(self, outlook: Outlook, reading: Reading, skew: timedelta = timedelta(0)) -> dict[str, float]:
         """Points the turns since an outlook or a later reading add to each window, by what a token costs."""
-        try:
-            asked = (self._ledger.change(), outlook, reading)
-            if asked != self._added[0]:
-                since = {key: milliseconds(at - skew) for key, at in begins(outlook, reading).items()}
-                turns = self._ledger.turns(min(since.values(), default=_EVER), _EVER)
-                self._added = (asked, added_by(outlook, turns, since))
-        except sqlite3.Error:
-            pass
-        return self._added[1]
+
+        def made() -> dict[str, float]:
+            since = {key: milliseconds(at - skew) for key, at in begins(outlook, reading).items()}
+            return added_by(outlook, self._ledger.turns(min(since.values(), default=_EVER), _EVER), since)
+
+        return self._added.get(lambda: (self._ledger.change(), outlook, reading), made)
 
     def _compared(
         self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta
@@ -239,6 +245,7 @@ class LocalSide:
 
     def _cut_pieces(self, instances: Sequence[Instance], now: datetime, skew: timedelta) -> list[Piece]:
         cuts = attribution.cuts(instances, now, now - timedelta(days=400), skew)
+        # Not through `get`: where the store cannot be read, whoever asked keeps its own last answer.
         asked = (self._ledger.change(), frozenset(cut // HOUR_MS for cut in cuts))
         if asked != self._pieces[0]:
             self._pieces = (asked, self._ledger.pieces(cuts))
