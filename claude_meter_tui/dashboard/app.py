@@ -116,8 +116,16 @@ class MeterApp(Actions):
         for known in THEMES:
             self.register_theme(known)
         self._begin_with("terminal" if no_color else theme)
-        first = View(state=poller.state, now=clock.now(), show_left=show_left, looks=looks, ascii=ascii_only)
-        first = replace(first, accounts=self._accounts.states, all_accounts=all_accounts, compare=compare)
+        first = View(
+            state=poller.state,
+            now=clock.now(),
+            show_left=show_left,
+            looks=looks,
+            ascii=ascii_only,
+            accounts=self._accounts.states,
+            all_accounts=all_accounts,
+            compare=compare,
+        )
         self.set_reactive(MeterApp.view, self._loader.with_outlook(first))
 
     def _begin_with(self, theme: str) -> None:

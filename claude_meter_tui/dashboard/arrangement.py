@@ -139,11 +139,14 @@ def _flat(width: int, height: int, wanted: Wanted) -> Areas:
         return found
     spare = height - 2 - wanted.rows
     top = 0
-    for name, lines in (("header", 1), ("stop", 1), ("notice", wanted.notice)):
-        if name == "stop" or (lines and spare >= lines):
-            found[name] = Area(0, top, width, lines)
-            top += lines
-            spare -= 0 if name == "stop" else lines
+    if spare > 0:
+        found["header"] = Area(0, 0, width, 1)
+        top, spare = 1, spare - 1
+    found["stop"] = Area(0, top, width, 1)
+    top += 1
+    if wanted.notice and spare >= wanted.notice:
+        found["notice"] = Area(0, top, width, wanted.notice)
+        top, spare = top + wanted.notice, spare - wanted.notice
     heads = 1 if spare > 0 else 0
     found["windows"] = Area(0, top, width, min(height - 1 - top, wanted.rows + heads))
     top += found["windows"].height
@@ -164,8 +167,9 @@ def _stacked(width: int, height: int, wanted: Wanted) -> Areas:
     compare = compare and not wanted.money
     if compare and width >= _COLUMNS_WIDTH and height >= _TALL_HEIGHT:
         left = max(120, width * 3 // 5)
-        _columns_right(found, left, top, width - left, bottom - top)
-        _left(found, wanted, left, top, bottom, tall=True)
+        found["compare"] = Area(left, top, width - left, bottom - top, framed=True)
+        top = _stop_and_windows(found, wanted, left, top, bottom, tall=True)
+        _charts(found, left, top, bottom - top)
         return found
     top = _stop_and_windows(found, wanted, width, top, bottom, tall=height >= _TALL_HEIGHT)
     room = bottom - top
@@ -179,16 +183,6 @@ def _stacked(width: int, height: int, wanted: Wanted) -> Areas:
         return found
     _lower(found, wanted, width, top, bottom)
     return found
-
-
-def _left(found: Areas, wanted: Wanted, width: int, top: int, bottom: int, *, tall: bool) -> None:
-    top = _stop_and_windows(found, wanted, width, top, bottom, tall=tall)
-    _charts(found, width, top, bottom - top)
-
-
-def _columns_right(found: Areas, x: int, top: int, width: int, room: int) -> None:
-    """The comparison, as high as the screen, or above what moved the window where even that leaves room."""
-    found["compare"] = Area(x, top, width, room, framed=True)
 
 
 def _stop_and_windows(found: Areas, wanted: Wanted, width: int, top: int, bottom: int, *, tall: bool) -> int:

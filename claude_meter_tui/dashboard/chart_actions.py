@@ -39,12 +39,8 @@ class ChartActions(Surviving, App[str]):
 
     def action_history(self) -> None:
         """Chart one span of the window, or several."""
-        if self._has_chart():
-            self._show_range(spans=1 if self._spans > 1 else _LONG_HISTORY, zoom=0, pan=0)
-
-    @property
-    def _spans(self) -> int:
-        return self.view.spans if self.view is not None else 1
+        if self.view is not None and self._has_chart():
+            self._show_range(spans=1 if self.view.spans > 1 else _LONG_HISTORY, zoom=0, pan=0)
 
     def _show_range(self, **changes: int | None) -> None:
         if self.view is not None:

@@ -86,8 +86,7 @@ class HistoryChart(DrawnText):
         window, covered = view.chosen, range_in(view)
         if window is None or covered is None:
             return "", ""
-        title = _title(view, window, _charted(view, window, *covered), plot_width(width))
-        return title, next((each for each in _LEGENDS if len(each) + 4 <= width), "")
+        return _title(view, plot_width(width)), next((each for each in _LEGENDS if len(each) + 4 <= width), "")
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `chart_lines`."""
@@ -97,8 +96,8 @@ class HistoryChart(DrawnText):
         charted = _charted(view, window, *covered)
         if self.gutter.height:
             return self._picture(view, charted, width, height)
-        title = _title(view, window, charted, plot_width(width))
-        return (first_fitting(width, ((f" {title}", _QUIET),)), *self._picture(view, charted, width, height - 1))
+        title: Line = ((f" {_title(view, plot_width(width))}", _QUIET),)
+        return (first_fitting(width, title), *self._picture(view, charted, width, height - 1))
 
     def _picture(self, view: View, charted: Charted, width: int, height: int) -> Lines:
         window = charted.window
@@ -152,12 +151,16 @@ def _charted(view: View, window: Window, start: datetime, end: datetime) -> Char
     )
 
 
-def _title(view: View, window: Window, charted: Charted, plot: int) -> str:
+def _title(view: View, plot: int) -> str:
     """What is charted; under a cursor, what stood there and when."""
+    window, covered = view.chosen, range_in(view)
+    if window is None or covered is None:
+        return ""
     mode = "left of " if view.show_left else ""
-    if charted.cursor is None or not 0 <= charted.cursor < plot:
-        return f"{mode}{window.label} · {_span_words(view, charted.end - charted.start)}"
-    column = plot - 1 - charted.cursor
+    if view.cursor is None or not 0 <= view.cursor < plot:
+        return f"{mode}{window.label} · {_span_words(view, covered[1] - covered[0])}"
+    charted = _charted(view, window, *covered)
+    column = plot - 1 - view.cursor
     moment = moment_at(charted, column, plot)
     value = column_values(charted.points, charted.start, charted.end, charted.now, plot)[column]
     said = f"{mode}{window.label} · {words.clock_time(moment, charted.now)}"
