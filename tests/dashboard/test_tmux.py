@@ -47,8 +47,14 @@ def test_it_reads_shows_resizes_and_quits(live: DemoServer, open_pane: Callable[
     assert live.asked("/api/oauth/usage") == 1 and "sk-ant" not in shown
     for width, height in ((80, 24), (40, 10), (24, 4), (200, 60), (120, 36)):
         pane.resize(width, height)
-        shown = pane.wait(lambda shown, wide=width >= 60: "Fable" in shown and ("next stop" in shown) == wide)
-        assert all(len(line) <= width for line in shown.splitlines())
+        framed = (width >= 60, height >= 30)  # the table, and the sentence
+        pane.wait(
+            lambda shown, width=width, framed=framed: (
+                "Fable" in shown
+                and ("─ windows ─" in shown, "─ next stop ─" in shown) == framed
+                and all(len(line) <= width for line in shown.splitlines())
+            )
+        )
     pane.type("Enter")
     pane.wait(lambda shown: all(word in shown for word in ("even pace", "esc back", "key ")))  # whichever is selected
     pane.type("Escape")
