@@ -151,7 +151,11 @@ def _parser() -> _Parser:
 
     config = _add(commands, "config", _config, "the TOML file: what holds and whence, where it is, is it right")
     config.add_argument(
-        "what", nargs="?", choices=("show", "path", "check", "edit", "schema"), default="show", help="(default: show)"
+        "what",
+        nargs="?",
+        choices=("show", "path", "check", "edit", "keys", "schema"),
+        default="show",
+        help="(default: show)",
     )
 
     doctor = _add(commands, "doctor", _doctor, "what was found, what works, what to do; asks the network at most once")
@@ -273,8 +277,15 @@ def _bridge(parsed: argparse.Namespace) -> int:
 def _config(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import config
 
-    doing = {"show": config.show, "path": config.path, "check": config.check, "edit": config.edit}
-    return config.schema() if parsed.what == "schema" else doing[parsed.what](os.environ)
+    doing = {
+        "show": config.show,
+        "path": config.path,
+        "check": config.check,
+        "edit": config.edit,
+        "keys": config.keys,
+        "schema": config.schema,
+    }
+    return doing[parsed.what](os.environ)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

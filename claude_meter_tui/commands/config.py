@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.foreign_text import shown, to_json
 from claude_meter_tui.settings import settings
+from claude_meter_tui.settings.keys import KEYS, keys_of
 from claude_meter_tui.system import paths
 
 if TYPE_CHECKING:
@@ -69,7 +70,20 @@ def check(env: Mapping[str, str]) -> int:
     return 0
 
 
-def schema() -> int:
+def keys(env: Mapping[str, str]) -> int:
+    """Every action of the dashboard: its name in `[keys]`, its keys, what it does.
+
+    Raises:
+        BadUsageError: the file is not right.
+    """
+    changed = settings.load(env).looks.keys
+    for key in KEYS:
+        held = " ".join(keys_of(key.id, changed))
+        print(f"{key.id:<14} {held:<34} {key.does}")
+    return 0
+
+
+def schema(_: Mapping[str, str]) -> int:
     """The file's JSON schema, for editors."""
     from claude_meter_tui.settings.toml_file import ConfigFile
 

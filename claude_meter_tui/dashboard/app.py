@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from claude_meter_tui.dashboard import shutdown
-from claude_meter_tui.dashboard.actions import Actions
 from claude_meter_tui.dashboard.crash_notices import Reports
+from claude_meter_tui.dashboard.keys.actions import Actions
+from claude_meter_tui.dashboard.keys.bindings import keymap
 from claude_meter_tui.dashboard.screens.main import MainScreen
 from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.view import View
@@ -127,6 +128,8 @@ class MeterApp(Actions):
             compare=compare,
         )
         self.set_reactive(MeterApp.view, self._loader.with_outlook(first))
+        if looks.keys:
+            self.set_keymap(keymap(looks.keys))
 
     def _begin_with(self, theme: str) -> None:
         """Set the first theme. Not by assignment: that parses every style once more before the first paint."""
@@ -209,6 +212,8 @@ class MeterApp(Actions):
                 return
             held = new.settings
             left = self.view.show_left if held.show_left is None else held.show_left
+            if held.looks.keys != self.view.looks.keys:
+                self.set_keymap(keymap(held.looks.keys))
             self.view = replace(self.view, looks=held.looks, show_left=left)
             if held.theme is not None and held.theme != self.theme:
                 self.theme = held.theme

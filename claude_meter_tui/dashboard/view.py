@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class View:
     """One glance.
 
-    `now` is the local clock's; `true_now` is what resets count from. `looks` is how the user wants the windows shown.
+    `now` is the local clock's; `true_now` is what resets count from. `looks` is how the user wants it all shown.
 
     The chart: `points` is the history of the selected window over its span, `past` that of all of them, coarser;
     `spans` how many window lengths it covers, `zoom` how often that was halved, `pan` how many halves of it lie between
@@ -102,7 +102,7 @@ class View:
         """The windows of the reading shown, in their usual order or the user's, without those not wished for."""
         if self.state.reading is None:
             return ()
-        return self.looks.arranged(self.state.reading.windows) if any(self.looks) else self.state.reading.windows
+        return self.looks.arranged(self.state.reading.windows)
 
     @property
     def pressing(self) -> tuple[Window, ...]:

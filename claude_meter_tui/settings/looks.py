@@ -1,28 +1,31 @@
-"""How the user wants windows to be shown: in which order, which not, under which names. Light and pure."""
+"""How the user wants it shown: windows in which order, which not, under which names; the keys. Light and pure."""
 
 from __future__ import annotations
 
 from copy import copy
+from types import MappingProxyType
 from typing import NamedTuple
 
 from claude_meter_tui.domain.urgency import WARNING_FROM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from claude_meter_tui.domain.windows import Window
+    from claude_meter_tui.settings.keys import Changed
 
 
 class Looks(NamedTuple):
-    """`order`: keys that come first, in that order; `hide`: keys not shown; `labels`: (key, name)."""
+    """`order`: windows' keys that come first; `hide`: those not shown; `labels`: (key, name); `keys`: see `keys`."""
 
     order: tuple[str, ...] = ()
     hide: frozenset[str] = frozenset()
     labels: tuple[tuple[str, str], ...] = ()
+    keys: Changed = MappingProxyType({})
 
-    def arranged(self, windows: Iterable[Window]) -> tuple[Window, ...]:
+    def arranged(self, windows: tuple[Window, ...]) -> tuple[Window, ...]:
         """The windows as they are to be shown; a hidden one that warns too: it could be the one that stops you."""
+        if not (self.order or self.hide or self.labels):
+            return windows
         kept = [window for window in windows if window.key not in self.hide or window.utilization >= WARNING_FROM]
         places = {key: place for place, key in enumerate(self.order)}
         kept.sort(key=lambda window: places.get(window.key, len(places)))

@@ -133,7 +133,7 @@ def load(
         bridge=bool(file.get("bridge")),
         bridge_port=file.get("bridge_port") or BRIDGE_PORT,
         home=Path(paths.home(env)),
-        looks=_looks(file) if "windows" in file else Looks(),
+        looks=_looks(file) if file else Looks(),
     )
 
 
@@ -192,10 +192,16 @@ def _values(text: str, path: str, env: Mapping[str, str]) -> dict[str, Any]:
 
 def _looks(file: dict[str, Any]) -> Looks:
     from claude_meter_tui.domain.foreign_text import clean_text
+    from claude_meter_tui.settings.keys import clean_keys
 
     windows = file.get("windows") or {}
     labels = ((key, clean_text(name) or key) for key, name in (windows.get("labels") or {}).items())
-    return Looks(tuple(windows.get("order") or ()), frozenset(windows.get("hide") or ()), tuple(labels))
+    return Looks(
+        tuple(windows.get("order") or ()),
+        frozenset(windows.get("hide") or ()),
+        tuple(labels),
+        clean_keys(file.get("keys") or {}),
+    )
 
 
 def _speaks_unicode(env: Mapping[str, str]) -> bool:

@@ -6,10 +6,12 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.settings.choices import AskingSource, ThemeName  # noqa: TC001 - pydantic reads them
+from claude_meter_tui.settings.keys import clean_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +45,19 @@ class ConfigFile(BaseModel):
     bridge: bool | None = Field(default=None, description="hear claude-meter's browser extension")
     bridge_port: int | None = Field(default=None, ge=1, le=65535, description="where it posts to")
     windows: WindowsTable | None = None
+    keys: dict[Key, Key | list[Key]] | None = Field(
+        default=None, max_length=_MOST_KEYS, description="other keys for the actions of the dashboard"
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, wanted: dict[str, str | list[str]] | None) -> dict[str, str | list[str]] | None:
+        try:
+            clean_keys(wanted or {})
+        except ValueError as error:
+            name, reason = error.args
+            raise PydanticCustomError("keys", "{reason}", {"reason": reason, "name": name}) from None
+        return wanted
 
 
 TEMPLATE = """\
@@ -61,6 +76,10 @@ TEMPLATE = """\
 
 # [windows.labels]
 # seven_day_opus = "Opus week"
+
+# [keys]                  # the names are in `claude-meter-tui config keys`
+# read = "R"
+# next = ["n", "down"]
 """
 
 
@@ -77,6 +96,8 @@ def values_of(text: str, shown: str) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         place = [part for part in first["loc"] if part != "[key]"]
+        if name := first.get("ctx", {}).get("name"):
+            place.append(name)
         name = ".".join(str(part) for part in place)
         line = line_of(text, place)
         where = f"{shown}, line {line}" if line else shown

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
+import string
 import tomllib
 from pathlib import Path
 
@@ -13,9 +15,12 @@ from conftest import Bench, run_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from screens import lines, settle, shown, text
+from textual.keys import _character_to_key
 
 from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.settings.keys import _normal, sign_of
 from claude_meter_tui.settings.looks import Looks
+from claude_meter_tui.settings.settings import load
 from claude_meter_tui.settings.toml_file import TEMPLATE, ConfigFile, line_of, values_of
 from claude_meter_tui.settings.watched import WatchedConfig
 
@@ -108,6 +113,50 @@ def test_windows_are_ordered_hidden_and_named_but_never_a_full_one(bench: Bench)
     found = looks.arranged(windows)  # type: ignore[arg-type]
     assert [(window.key, window.label) for window in found] == [("d", "d"), ("c", "Sea"), ("b", "b")]
     assert windows[2].label == "c" and bench is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('read = "p"', 'line 3: keys.read: p is the key of "pause"'),
+        ('read = "1"', "line 3: keys.read: 1 is the key of choosing a row"),
+        ('reed = "R"', "line 3: keys.reed: there is no such action"),
+        ('read = "hyper+r"', "line 3: keys.read: there is no key 'hyper+r'"),
+        ("read = []", "line 3: keys.read: it needs a key"),
+    ],
+)
+def test_a_key_that_cannot_be_is_named_with_its_line(file: Path, line: str, said: str) -> None:
+    file.write_text(f'[keys]\ncopy = "Y"\n{line}\n')
+    with pytest.raises(BadUsageError, match=re.escape(said)):
+        load(os.environ)
+
+
+def test_keys_are_named_as_textual_names_them() -> None:
+    for character in string.ascii_letters + string.punctuation:
+        assert _normal("read", character) == _character_to_key(character)
+        assert sign_of(_character_to_key(character)) == character
+
+
+async def test_another_key_is_the_one_that_works_and_the_one_that_is_shown(bench: Bench, file: Path) -> None:
+    await bench.poller.beat()
+    write = file.write_text
+    write('[keys]\nnext = ["n", "down"]\nhelp = "H"\n')
+    watched = WatchedConfig(os.environ)
+    async with shown(bench, looks=watched.first().settings.looks, reread=watched.changed) as pilot:
+        assert "n/k window" in text(pilot) and "H help" in text(pilot)
+        first = pilot.app.view.chosen
+        await pilot.press("j")
+        assert pilot.app.view.chosen == first
+        await pilot.press("n")
+        assert pilot.app.view.chosen != first
+        await pilot.press("H")
+        await settle(pilot, lambda: "n k 1-9" in text(pilot))
+        await pilot.press("escape")
+        write('[keys]\nnext = "ctrl+n"\n')
+        pilot.app._look_at_settings()
+        await settle(pilot, lambda: "^n/k window" in text(pilot))
+        await pilot.press("question_mark")
+        await settle(pilot, lambda: "^n k 1-9" in text(pilot))
 
 
 def test_a_bad_file_leaves_the_last_good_one(file: Path, scratch_home: Path) -> None:

@@ -226,7 +226,7 @@ async def test_every_action_is_in_the_palette(bench: Bench) -> None:
     await bench.poller.beat()
     async with shown(bench) as pilot:
         titles = " ".join(command.title for command in pilot.app.get_system_commands(pilot.app.screen)).lower()
-        for word in ("read", "detail", "next", "previous", "used or left", "history", "pause", "help", "quit"):
+        for word in ("read", "detail", "next", "previous", "used or left", "chart", "pause", "help", "quit"):
             assert word in titles
         assert all(f"theme: {known.name}" in titles for known in THEMES)
         await pilot.press("ctrl+p")

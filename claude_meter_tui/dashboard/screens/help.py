@@ -11,12 +11,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from claude_meter_tui.dashboard.widgets.drawn_text import to_ascii
+from claude_meter_tui.settings.keys import KEY_NAMES, sign
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
     from claude_meter_tui.dashboard.widgets.drawn_text import Line
+    from claude_meter_tui.settings.looks import Looks
 
 _READING = (
     ("▄▄▄▖░░", "used so far, as the server last said"),
@@ -39,24 +41,24 @@ _READING = (
     ("⠤⠒⠉ ░", "after now: the likely course, and its 80 % range"),
 )
 _KEYS = (
-    ("j k ↓ ↑ 1-9", "select a window (home, end: first, last)"),
-    ("⏎ / esc", "its detail / back"),
-    ("c", "the local token sum beside the server's window"),
-    ("PgDn PgUp", "older and newer turns there"),
-    ("h", "the chart over this span or four spans"),
-    ("+ - [ ] 0", "the chart nearer, farther, earlier, later; as it was"),
-    ("← →, click", "read out one column of the chart; esc ends that"),
-    ("%", "used or left"),
-    ("y", "copy the selected window's figures"),
-    ("a / A", "pick an account / all of them as rows"),
-    ("r", "read now, if asking is allowed; else it says when"),
-    ("p", "pause or resume asking"),
-    ("t", "dark, light, contrast, colorblind, terminal"),
+    ("next previous 1-9", "select a window (home, end: first, last)"),
+    ("detail esc", "its detail, and back"),
+    ("compare", "the local token sum beside the server's window"),
+    ("older_turns newer_turns", "older and newer turns there"),
+    ("history", "the chart over this span or four spans"),
+    ("zoom_in zoom_out earlier later whole", "the chart nearer, farther, earlier, later; as it was"),
+    ("cursor_left cursor_right click", "read out one column of the chart; esc ends that"),
+    ("used_or_left", "used or left"),
+    ("copy", "copy the selected window's figures"),
+    ("accounts all_accounts", "pick an account; all of them as rows"),
+    ("read", "read now, if asking is allowed; else it says when"),
+    ("pause", "pause or resume asking"),
+    ("theme", "dark, light, contrast, colorblind, terminal"),
     ("ctrl+p", "every action, by name"),
-    ("? f1", "this help"),
-    ("q ctrl+c", "quit"),
+    ("help f1", "this help"),
+    ("quit ctrl+c", "quit"),
 )
-
+"""By the actions' names in `settings.keys`, or as shown."""
 
 _WHY = (
     ("elsewhere", "The server counts every machine, the browser, the phone."),
@@ -83,9 +85,9 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,question_mark,f1,q,enter", "dismiss", "Close")]
 
-    def __init__(self, *, ascii_only: bool) -> None:
+    def __init__(self, looks: Looks, *, ascii_only: bool) -> None:
         super().__init__(classes="-ascii" if ascii_only else "")
-        self._ascii = ascii_only
+        self._ascii, self._looks = ascii_only, looks
 
     def compose(self) -> ComposeResult:
         """The keys and the signs first, then why the two figures differ."""
@@ -97,25 +99,32 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         """Another width has another way to set the two columns."""
-        lines = _lines(self.size.width)
+        lines = _lines(self.size.width, self._looks)
         shown = [to_ascii(line) for line in lines] if self._ascii else lines
         text = Content("\n").join(Content.assemble(*line) for line in shown)
         self.query_one("#help", Static).update(text)
 
 
-def _lines(width: int) -> list[Line]:
+def _keys(looks: Looks) -> list[tuple[str, str]]:
+    return [
+        (" ".join(sign(name, looks.keys) if name in KEY_NAMES else name for name in names.split()), does)
+        for names, does in _KEYS
+    ]
+
+
+def _lines(width: int, looks: Looks) -> list[Line]:
     """Sign and meaning beside each other; where that has no room, the meaning indented below."""
     found: list[Line] = []
-    for title, rows in (("Keys", _KEYS), ("How to read it", _READING), ("Why local and server differ", _WHY)):
+    for title, rows in (("Keys", _keys(looks)), ("How to read it", _READING), ("Why local and server differ", _WHY)):
         found += [((title, "bold $accent"),)]
-        for sign, text in rows:
+        for signs, text in rows:
             beside = min(width, _WIDEST) - _SIGN - 10
             if beside >= _BESIDE_FROM:
                 first, *more = textwrap.wrap(text, beside) or [""]
-                found += [((f"  {sign:<{_SIGN}}", "bold"), (first, ""))]
+                found += [((f"  {signs:<{_SIGN}}", "bold"), (first, ""))]
                 found += [((" " * (_SIGN + 2) + rest, ""),) for rest in more]
             else:
-                found += [((f" {sign}", "bold"),)] if sign else []
+                found += [((f" {signs}", "bold"),)] if signs else []
                 found += [((f"   {rest}", ""),) for rest in textwrap.wrap(text, max(8, width - 4))]
         found += [(("", ""),)]
     return found[:-1]

@@ -9,15 +9,17 @@ from textual.style import Style
 
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Lines
 from claude_meter_tui.polling.state import Phase
+from claude_meter_tui.settings.keys import KEY_NAMES, sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.settings.looks import Looks
 
 
-class Key(NamedTuple):
-    """One key; of those that do not all fit, the ones with the highest `rank` go first."""
+class Shown(NamedTuple):
+    """A key as it is shown."""
 
     sign: str
     label: str
@@ -25,49 +27,65 @@ class Key(NamedTuple):
     rank: int
 
 
+class Key(NamedTuple):
+    """One key, or two that belong together, by the action's names in `settings.keys`, or as it is shown.
+
+    Of those that do not all fit, the ones with the highest `rank` go first.
+    """
+
+    names: str
+    label: str
+    action: str
+    rank: int
+
+    def sign(self, looks: Looks) -> str:
+        """As a person reads it."""
+        return "/".join(sign(name, looks.keys) if name in KEY_NAMES else name for name in self.names.split())
+
+
 _LAST = (
-    Key("?", "help", "app.help", 0),
+    Key("help", "help", "app.help", 0),
     Key("^p", "all keys", "app.command_palette", 0),
-    Key("q", "quit", "app.quit", 0),
+    Key("quit", "quit", "app.quit", 0),
 )
 _MAIN = (
-    Key("j/k", "window", "app.select(1)", 1),
-    Key("⏎", "detail", "app.detail", 2),
-    Key("a", "account", "app.accounts", 3),
-    Key("c", "local", "app.compare", 3),
-    Key("h", "spans", "app.history", 5),
-    Key("%", "left", "app.used_or_left", 6),
-    Key("r", "read", "app.read", 4),
-    Key("+/-", "zoom", "app.zoom(1)", 9),
-    Key("p", "pause", "app.pause", 7),
-    Key("t", "theme", "app.next_theme", 8),
+    Key("next previous", "window", "app.select(1)", 1),
+    Key("detail", "detail", "app.detail", 2),
+    Key("accounts", "account", "app.accounts", 3),
+    Key("compare", "local", "app.compare", 3),
+    Key("history", "spans", "app.history", 5),
+    Key("used_or_left", "left", "app.used_or_left", 6),
+    Key("read", "read", "app.read", 4),
+    Key("zoom_in zoom_out", "zoom", "app.zoom(1)", 9),
+    Key("pause", "pause", "app.pause", 7),
+    Key("theme", "theme", "app.next_theme", 8),
 )
 _KEYS_OF = {
     "main": _MAIN,
     "setup": (
         Key("b", "browser", "app.browser", 1),
         Key("d", "demo", "app.demo", 2),
-        Key("c", "local", "app.compare", 3),
-        Key("r", "look again", "app.read", 4),
+        Key("compare", "local", "app.compare", 3),
+        Key("read", "look again", "app.read", 4),
     ),
     "waiting": (
-        Key("r", "read", "app.read", 1),
-        Key("c", "local", "app.compare", 2),
-        Key("p", "pause", "app.pause", 3),
-        Key("t", "theme", "app.next_theme", 4),
+        Key("read", "read", "app.read", 1),
+        Key("compare", "local", "app.compare", 2),
+        Key("pause", "pause", "app.pause", 3),
+        Key("theme", "theme", "app.next_theme", 4),
     ),
     "detail": (
         Key("esc", "back", "app.back", 1),
-        Key("j/k", "window", "app.select(1)", 2),
-        Key("h", "spans", "app.history", 3),
-        Key("%", "left", "app.used_or_left", 5),
-        Key("r", "read", "app.read", 4),
-        Key("+/-", "zoom", "app.zoom(1)", 6),
+        Key("next previous", "window", "app.select(1)", 2),
+        Key("history", "spans", "app.history", 3),
+        Key("used_or_left", "left", "app.used_or_left", 5),
+        Key("read", "read", "app.read", 4),
+        Key("zoom_in zoom_out", "zoom", "app.zoom(1)", 6),
     ),
     "compare": (
-        Key("c", "windows", "app.compare", 1),
-        Key("j/k", "window", "app.select(1)", 2),
-        Key("PgDn", "turns", "app.scroll_turns(1)", 3),
+        Key("compare", "windows", "app.compare", 1),
+        Key("next previous", "window", "app.select(1)", 2),
+        Key("older_turns", "turns", "app.scroll_turns(1)", 3),
     ),
     "accounts": (
         Key("esc", "back", "screen.leave", 1),
@@ -91,8 +109,8 @@ class KeyBar(DrawnText):
         kind = self.kind
         if kind == "main" and not view.windows:
             kind = "setup" if view.phase is Phase.SETUP else "waiting" if view.budget is None else kind
-        keys = [key for key in _KEYS_OF[kind] if key.sign != "a" or len(view.accounts) > 1]
-        return (tuple((f"{key.sign} {key.label}", key.action) for key in fitting(keys, width, ascii_only=view.ascii)),)
+        keys = [key for key in _KEYS_OF[kind] if key.names != "accounts" or len(view.accounts) > 1]
+        return (tuple((f"{key.sign} {key.label}", key.action) for key in fitting(keys, width, view)),)
 
     def content_of(self, lines: Lines) -> Content:
         """The keys as links."""
@@ -107,16 +125,21 @@ class KeyBar(DrawnText):
         return Content("").join(pieces)
 
 
-def fitting(keys: Sequence[Key], width: int, *, ascii_only: bool) -> list[Key]:
+def fitting(keys: Sequence[Key], width: int, view: View) -> list[Shown]:
     """The keys that fit, with the last ones always among them, if need be without their words."""
-    shown = [key._replace(sign="enter") if ascii_only and key.sign == "⏎" else key for key in (*keys, *_LAST)]
+    shown = [Shown(_sign(key, view), key.label, key.action, key.rank) for key in (*keys, *_LAST)]
     while _width(shown) > width:
         least = max(shown, key=lambda key: key.rank)
         if least.rank == 0:
-            return [key._replace(label="") if key.sign != "?" else key for key in shown]
+            return [shown[0], *(key._replace(label="") for key in shown[1:])]
         shown.remove(least)
     return shown
 
 
-def _width(keys: Sequence[Key]) -> int:
+def _sign(key: Key, view: View) -> str:
+    shown = key.sign(view.looks)
+    return shown.replace("⏎", "enter") if view.ascii else shown
+
+
+def _width(keys: Sequence[Shown]) -> int:
     return sum(len(key.sign) + len(key.label) + 3 for key in keys)

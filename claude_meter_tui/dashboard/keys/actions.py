@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import SystemCommand
-from textual.binding import Binding
 
 from claude_meter_tui.dashboard.arrangement import arrange
-from claude_meter_tui.dashboard.chart_actions import ChartActions
-from claude_meter_tui.dashboard.palette import PALETTE
+from claude_meter_tui.dashboard.keys.bindings import BINDINGS, palette
+from claude_meter_tui.dashboard.keys.chart_actions import ChartActions
 from claude_meter_tui.dashboard.screens.main import wanted_of
 from claude_meter_tui.dashboard.themes import THEME_WORDS, THEMES
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
@@ -19,6 +18,7 @@ from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import too_soon
 from claude_meter_tui.polling.state import Phase
+from claude_meter_tui.settings.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,43 +43,7 @@ _TURNS_A_PAGE = 8
 class Actions(ChartActions):
     """The keys of the app and what each does."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "select(1)", "Next window", id="next"),
-        Binding("k,up", "select(-1)", "Previous window", id="previous"),
-        Binding("home,g", "select(-1000)", "First window", id="first"),
-        Binding("end,G", "select(1000)", "Last window", id="last"),
-        Binding("tab", "select_around(1)", "Next window, around", id="around", priority=True),
-        Binding("shift+tab", "select_around(-1)", "Previous window, around", id="around_back", priority=True),
-        Binding("enter", "detail", "Detail", id="detail"),
-        Binding("escape", "back", "Back", id="back"),
-        Binding("c", "compare", "Compare with local tokens", id="compare"),
-        Binding("a", "accounts", "Accounts", id="accounts"),
-        Binding("A", "all_accounts", "All accounts as rows", id="all_accounts"),
-        Binding("r", "read", "Read now", id="read"),
-        Binding("p", "pause", "Pause or resume asking", id="pause"),
-        Binding("t", "next_theme", "Next theme", id="theme"),
-        Binding("h", "history", "Longer or shorter history", id="history"),
-        Binding("plus,equals_sign", "zoom(1)", "Chart: nearer", id="zoom_in"),
-        Binding("minus", "zoom(-1)", "Chart: farther", id="zoom_out"),
-        Binding("shift+left,left_square_bracket", "pan(1)", "Chart: earlier", id="earlier"),
-        Binding("shift+right,right_square_bracket", "pan(-1)", "Chart: later", id="later"),
-        Binding("0", "whole", "Chart: this span", id="whole"),
-        Binding("left", "cursor(-1)", "Chart: read out the column before", id="cursor_left"),
-        Binding("right", "cursor(1)", "Chart: read out the next column", id="cursor_right"),
-        Binding("pagedown", "scroll_turns(1)", "Older turns", id="older_turns"),
-        Binding("pageup", "scroll_turns(-1)", "Newer turns", id="newer_turns"),
-        Binding("y", "copy", "Copy the figures", id="copy"),
-        *(
-            Binding(str(number), f"jump({number})", f"Window {number}", id=f"window_{number}")
-            for number in range(1, 10)
-        ),
-        Binding("percent_sign", "used_or_left", "Used or left", id="used_or_left"),
-        Binding("d", "demo", "Demo", id="demo"),
-        Binding("b", "browser", "Browser session", id="browser"),
-        Binding("question_mark,f1", "help", "Help", id="help"),
-        Binding("q", "quit", "Quit", id="quit"),
-        Binding("ctrl+c", "quit", "Quit", id="interrupt", priority=True, show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = BINDINGS
 
     _accounts: PolledAccounts
     _clock: Clock
@@ -250,7 +214,8 @@ class Actions(ChartActions):
         """Open the help."""
         from claude_meter_tui.dashboard.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(ascii_only=bool(self._glyph_class())))
+        looks = Looks() if self.view is None else self.view.looks
+        self.push_screen(HelpScreen(looks, ascii_only=bool(self._glyph_class())))
 
     async def action_read(self) -> None:
         """Ask now, in a worker; if that is not allowed, say when it will be."""
@@ -313,9 +278,9 @@ class Actions(ChartActions):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's hook
         """Every action, for ctrl+p, with its key."""
         several = self.view is not None and len(self.view.accounts) > 1
-        for action, keys, (name, does) in PALETTE:
+        for action, name, words_of in palette({} if self.view is None else self.view.looks.keys):
             if several or "account" not in action:
-                yield SystemCommand(name, f"{keys}  {does}", partial(self.call_later, self.run_action, action))
+                yield SystemCommand(name, words_of, partial(self.call_later, self.run_action, action))
         for known in THEMES:
             yield SystemCommand(
                 f"Theme: {known.name}", THEME_WORDS[known.name], partial(self._choose_theme, known.name)
