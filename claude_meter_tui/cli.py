@@ -91,7 +91,11 @@ def _parser() -> _Parser:
     parser.set_defaults(command=_dashboard)
     parser.add_argument("--version", action="version", version=f"claude-meter-tui {__version__}")
     parser.add_argument("--demo", action="store_true", help="a simulated account: no credential, no network")
-    parser.add_argument("--theme", choices=THEME_NAMES, help="colours (remembered when changed with t)")
+    parser.add_argument(
+        "--theme",
+        metavar="NAME",
+        help=f"colours: {', '.join(THEME_NAMES)}, or yours",
+    )
     parser.add_argument("--ascii", action="store_true", help="only ASCII on the screen")
     parser.add_argument("--account", metavar="WHO", help=_WHOSE)
     parser.add_argument(

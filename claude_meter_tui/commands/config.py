@@ -6,20 +6,16 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.foreign_text import shown, to_json
-from claude_meter_tui.settings import settings
+from claude_meter_tui.settings import own_themes, settings
 from claude_meter_tui.settings.keys import KEYS, keys_of
 from claude_meter_tui.system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# Environment variables that go before a key of the file.
-_VARIABLES = {"api_url": "CLAUDE_METER_API_URL", "web_url": "CLAUDE_METER_WEB_URL"}
-_SHOWN = ("theme", "ascii", "show_left", "source", "api_url", "web_url", "bridge", "bridge_port")
 
 
 def show(env: Mapping[str, str]) -> int:
@@ -28,26 +24,10 @@ def show(env: Mapping[str, str]) -> int:
     Raises:
         BadUsageError: the file is not right.
     """
-    from claude_meter_tui.settings import toml_file
+    from claude_meter_tui.settings.held import held
 
-    file = paths.tilde(paths.config_file(env), env)
-    text = settings.config_text(env)
-    held, said = settings.load(env, config=text), toml_file.values_of(text, file) if text.strip() else {}
-    for key in _SHOWN:
-        value: Any = getattr(held, key)
-        whence = "default"
-        if key in said:
-            whence = file
-        if env.get(_VARIABLES.get(key, "")):
-            whence = _VARIABLES[key]
-        if value is None:
-            value, whence = "as chosen on the screen", "remembered" if key != "source" else "default"
-        print(f"{key:<12} {shown(str(value)):<32} {whence}")
-    windows = said.get("windows") or {}
-    for key in ("order", "hide", "labels"):
-        value = windows.get(key)
-        print(f"windows.{key:<7} {shown(str(value)) if value else '-':<29} {file if value else 'default'}")
-    print(f"state        {shown(paths.tilde(str(held.state_dir), env))}")
+    for each in held(env):
+        print(f"{each.name:<20} {shown(each.value):<32} {each.whence}".rstrip())
     return 0
 
 
@@ -65,6 +45,8 @@ def check(env: Mapping[str, str]) -> int:
     """
     there = os.path.exists(paths.config_file(env))  # noqa: PTH110
     settings.load(env)
+    for name in own_themes.names(env):
+        own_themes.load(name, env)
     file = shown(paths.tilde(paths.config_file(env), env))
     print(f"{file} is right." if there else f"{file} is not there: everything is as it is by default.")
     return 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from claude_meter_tui.domain.errors import BadUsageError, MeterError
 from claude_meter_tui.domain.foreign_text import shown
+from claude_meter_tui.output import words
 from claude_meter_tui.polling.known_accounts import KnownAccounts
 from claude_meter_tui.settings.choices import THEME_NAMES
 from claude_meter_tui.settings.watched import WatchedConfig
@@ -103,6 +104,7 @@ def _show(
     store = stack.enter_context(Store.open(configured.store_file))
     configured = available.chosen(configured, store)
     clock = SystemClock()
+    words.use_hours(configured.hours)
     if configured.demo:
         from claude_meter_tui.commands.demo import seed_history
 
@@ -118,7 +120,7 @@ def _show(
     app = MeterApp(
         first.poller,
         clock,
-        theme=configured.theme or _noted_theme(store, env),
+        theme=configured.theme or _noted_theme(store, configured, env),
         show_left=noted_left if configured.show_left is None else configured.show_left,
         ascii_only=configured.ascii,
         open_local=first.open_local,
@@ -131,6 +133,7 @@ def _show(
         looks=configured.looks,
         reread=watched.changed,
         no_color=bool(env.get("NO_COLOR")),
+        own_themes=configured.own_themes,
     )
     if trouble:
         first.poller.say(trouble)
@@ -142,9 +145,9 @@ def _show(
     return wish
 
 
-def _noted_theme(store: Store, env: Mapping[str, str]) -> str:
+def _noted_theme(store: Store, configured: Settings, env: Mapping[str, str]) -> str:
     noted = store.note("theme")
-    if noted in THEME_NAMES:
+    if noted in (*THEME_NAMES, *(own.name for own in configured.own_themes)):
         return str(noted)
     return "terminal" if has_few_colours(env) else "dark"
 

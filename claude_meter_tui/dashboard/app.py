@@ -15,15 +15,16 @@ from claude_meter_tui.dashboard.crash_notices import Reports
 from claude_meter_tui.dashboard.keys.actions import Actions
 from claude_meter_tui.dashboard.keys.bindings import keymap
 from claude_meter_tui.dashboard.screens.main import MainScreen
-from claude_meter_tui.dashboard.themes import THEMES
+from claude_meter_tui.dashboard.themes import THEMES, own_theme
 from claude_meter_tui.dashboard.view import View
 from claude_meter_tui.dashboard.view_loader import ViewLoader
+from claude_meter_tui.output import words
 from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
 from claude_meter_tui.settings.looks import Looks
 from claude_meter_tui.system import crash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from textual.actions import ActionParseResult
     from textual.dom import DOMNode
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
     from claude_meter_tui.polling.poller import Poller
+    from claude_meter_tui.settings.own_themes import OwnTheme
     from claude_meter_tui.settings.watched import Reread
     from claude_meter_tui.system.clock import Clock
 
@@ -62,6 +64,7 @@ class MeterApp(Actions):
         looks: how the user wants the windows shown.
         reread: what holds since the settings' file changed; None while it has not.
         no_color: draw without any colour.
+        own_themes: the user's, beside ours.
     """
 
     CSS_PATH = "meter.tcss"
@@ -98,6 +101,7 @@ class MeterApp(Actions):
         looks: Looks = Looks(),  # noqa: B008 - a NamedTuple
         reread: Callable[[], Reread | None] = lambda: None,
         no_color: bool = False,
+        own_themes: Sequence[OwnTheme] = (),
     ) -> None:
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
@@ -114,8 +118,8 @@ class MeterApp(Actions):
         """What nobody foresaw, and how often it is told."""
         self.last_words = ""
         """What to say on the terminal once the app has ended on an exception."""
-        for known in THEMES:
-            self.register_theme(known)
+        self.theme_names: list[str] = []
+        self._take_themes(own_themes)
         self._begin_with("terminal" if no_color else theme)
         first = View(
             state=poller.state,
@@ -126,14 +130,22 @@ class MeterApp(Actions):
             accounts=self._accounts.states,
             all_accounts=all_accounts,
             compare=compare,
+            spans=looks.chart.spans,
         )
         self.set_reactive(MeterApp.view, self._loader.with_outlook(first))
         if looks.keys:
             self.set_keymap(keymap(looks.keys))
 
+    def _take_themes(self, own: Iterable[OwnTheme]) -> None:
+        """Ours, and the user's after them."""
+        for known in (*THEMES, *map(own_theme, own)):
+            self.register_theme(known)
+            if known.name not in self.theme_names:
+                self.theme_names.append(known.name)
+
     def _begin_with(self, theme: str) -> None:
         """Set the first theme. Not by assignment: that parses every style once more before the first paint."""
-        chosen = next(known for known in THEMES if known.name == theme)
+        chosen = self.available_themes[theme]
         if chosen.ansi:
             self.theme = theme  # its colours need another output filter, which only an assignment makes
             return
@@ -211,6 +223,8 @@ class MeterApp(Actions):
             if new is None or self.view is None:
                 return
             held = new.settings
+            self._take_themes(held.own_themes)
+            words.use_hours(held.hours)
             left = self.view.show_left if held.show_left is None else held.show_left
             if held.looks.keys != self.view.looks.keys:
                 self.set_keymap(keymap(held.looks.keys))

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 from textual.theme import Theme
+
+from claude_meter_tui.settings.own_themes import VARIABLES
+
+if TYPE_CHECKING:
+    from claude_meter_tui.settings.own_themes import OwnTheme
 
 _OKABE_ITO = {"blue": "#56B4E9", "orange": "#E69F00", "vermillion": "#FF7A33"}
 
@@ -135,3 +143,16 @@ THEMES = (
         },
     ),
 )
+
+
+def own_theme(own: OwnTheme) -> Theme:
+    """A theme of the user's, made from the one it is like."""
+    like = next(known for known in THEMES if known.name == own.like)
+    colours: dict[str, Any] = {}
+    variables = dict(like.variables)
+    for name, colour in own.colours:
+        if name in VARIABLES:
+            variables[f"meter-{name}"] = colour
+        else:
+            colours[name] = colour
+    return replace(like, name=own.name, variables=variables, **colours)

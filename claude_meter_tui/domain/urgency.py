@@ -46,13 +46,18 @@ def stops(utilization: float, resets_at: datetime | None, now: datetime) -> bool
     return utilization > 0 and not is_over(resets_at, now)
 
 
-def level(utilization: float, severity: str | None = None) -> str:
-    """`normal`, `warning`, `critical` or `full`: by our thresholds or the server's severity, whichever is graver."""
+def level(
+    utilization: float,
+    severity: str | None = None,
+    warning_from: float = WARNING_FROM,
+    critical_from: float = CRITICAL_FROM,
+) -> str:
+    """`normal`, `warning`, `critical` or `full`: by the thresholds or the server's severity, whichever is graver."""
     if utilization >= FULL_FROM:
         return "full"
-    if utilization >= CRITICAL_FROM or severity == "critical":
+    if utilization >= critical_from or severity == "critical":
         return "critical"
-    if utilization >= WARNING_FROM or severity == "warning":
+    if utilization >= warning_from or severity == "warning":
         return "warning"
     return "normal"
 

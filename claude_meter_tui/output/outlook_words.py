@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from claude_meter_tui.analysis.carried import LIKELY_FROM
-from claude_meter_tui.output.words import amount, clears, clock_time
+from claude_meter_tui.output.words import amount, clears, clock_time, time_of_day
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def why_they_differ(window: WindowOutlook) -> list[str]:
     alone = window["rose_alone"]
     if alone is not None:
         since = moment_of(alone["since"]).astimezone()
-        found.append(f"nothing was sent here since {since:%H:%M} and it rose {alone['points']:.0f} points")
+        found.append(f"nothing was sent here since {time_of_day(since)} and it rose {alone['points']:.0f} points")
     if point is not None:
         low, high = amount(round(point["low"])), amount(round(point["high"]))
         found.append(f"1 point ≈ {amount(round(point['estimate']))} weighted tokens ({low}–{high})")

@@ -18,6 +18,8 @@ _DAY = 86400
 # Below ten minutes a person waits for the reset and wants to see it move; above, seconds are noise and repaints.
 _SECONDS_SHOWN_BELOW = 10 * _MINUTE
 
+_hours = 24
+
 _SOURCES = {
     "oauth": "the server",
     "statusline": "the status line",
@@ -114,6 +116,19 @@ def age_changes_in(seconds: float) -> float:
     return unit - max(0.0, seconds) % unit
 
 
+def use_hours(hours: int) -> None:
+    """Write times of day in 12 or 24 hours from now on: as a locale, one choice for the whole program."""
+    global _hours
+    _hours = hours
+
+
+def time_of_day(local: datetime) -> str:
+    """`16:40`, or `4:40pm` for who reads 12 hours."""
+    if _hours == 24:
+        return local.strftime("%H:%M")
+    return f"{local.hour % 12 or 12}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
+
+
 def clock_time(moment: datetime, now: datetime, *, up: bool = False) -> str:
     """Local wall clock: `16:40` today, `Fri 09:00` within a week, `Dec 24 09:00` beyond.
 
@@ -123,10 +138,10 @@ def clock_time(moment: datetime, now: datetime, *, up: bool = False) -> str:
     local = (moment + timedelta(seconds=59.999 if up else 30)).astimezone()
     today = now.astimezone().date()
     if local.date() == today:
-        return local.strftime("%H:%M")
+        return time_of_day(local)
     if 0 < (local.date() - today).days < 7:
-        return local.strftime("%a %H:%M")
-    return local.strftime("%b ") + f"{local.day} " + local.strftime("%H:%M")
+        return f"{local:%a} {time_of_day(local)}"
+    return f"{local:%b} {local.day} {time_of_day(local)}"
 
 
 def too_soon(error: AskedTooSoonError, now: datetime) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,12 +18,14 @@ from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.secret import Secret
 from claude_meter_tui.settings.cadence import DEMO_CADENCE, Cadence
 from claude_meter_tui.settings.choices import THEME_NAMES
-from claude_meter_tui.settings.looks import Looks
+from claude_meter_tui.settings.looks import ChartLooks, Looks, Thresholds
 from claude_meter_tui.system import paths
 from claude_meter_tui.system.hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from claude_meter_tui.settings.own_themes import OwnTheme
 
 LARGEST_CONFIG = 1 << 20
 API_URL = "https://api.anthropic.com"
@@ -54,6 +57,10 @@ class Settings:
     cadence: Cadence = Cadence()  # noqa: RUF009 - a NamedTuple
     home: Path = Path("~")
     looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
+    own_themes: tuple[OwnTheme, ...] = ()
+    hours: int = 24
+    trouble: str = ""
+    """What cannot be had of what was chosen, in a sentence; the rest holds."""
 
     @property
     def store_file(self) -> str:
@@ -112,10 +119,17 @@ def load(
         BadUsageError: a value that cannot be used; the sentence names where it stands.
     """
     path = paths.config_file(env)
-    file = _values(config_text(env) if config is None else config, path, env)
+    text = config_text(env) if config is None else config
+    file = _values(text, path, env)
     chosen = theme or file.get("theme")
-    if chosen is not None and chosen not in THEME_NAMES:
-        raise BadUsageError(f"There is no theme {chosen!r}.", f"Choose one of {', '.join(THEME_NAMES)}.")
+    own, troubles = _own_themes(env)
+    known = (*THEME_NAMES, *(each.name for each in own))
+    trouble = troubles.get(chosen or "", "")
+    if trouble:
+        chosen = None
+    if chosen is not None and chosen not in known:
+        where = "The flag" if theme else f"{paths.tilde(path, env)}, line {_line_of(text, 'theme')}"
+        raise BadUsageError(f"{where}: theme: there is no {chosen!r}.", f"Choose one of {', '.join(known)}.")
     token = env.get("CLAUDE_CODE_OAUTH_TOKEN", "").strip()
     return Settings(
         state_dir=Path(paths.state_dir(env)),
@@ -132,7 +146,11 @@ def load(
         source=source or file.get("source"),
         bridge=bool(file.get("bridge")),
         bridge_port=file.get("bridge_port") or BRIDGE_PORT,
+        cadence=_cadence(file.get("cadence") or {}),
         home=Path(paths.home(env)),
+        own_themes=own,
+        trouble=trouble,
+        hours=file.get("clock") or 24,
         looks=_looks(file) if file else Looks(),
     )
 
@@ -190,6 +208,33 @@ def _values(text: str, path: str, env: Mapping[str, str]) -> dict[str, Any]:
     return toml_file.values_of(text, paths.tilde(path, env))
 
 
+def _own_themes(env: Mapping[str, str]) -> tuple[tuple[OwnTheme, ...], dict[str, str]]:
+    """The user's themes, and by name what is wrong with those that are not right."""
+    if not os.path.isdir(paths.themes_dir(env)):  # noqa: PTH112
+        return (), {}
+    from claude_meter_tui.settings import own_themes
+
+    found, troubles = [], {}
+    for name in own_themes.names(env):
+        try:
+            found.append(own_themes.load(name, env))
+        except BadUsageError as error:
+            troubles[name] = error.one_line()
+    return tuple(found), troubles
+
+
+def _cadence(table: dict[str, Any]) -> Cadence:
+    usual = Cadence()
+    base = timedelta(minutes=table["minutes"]) if "minutes" in table else usual.base
+    return usual._replace(base=base, slowest=max(usual.slowest, base), daily=table.get("daily") or usual.daily)
+
+
+def _line_of(text: str, key: str) -> int | None:
+    from claude_meter_tui.settings import toml_file
+
+    return toml_file.line_of(text, [key])
+
+
 def _looks(file: dict[str, Any]) -> Looks:
     from claude_meter_tui.domain.foreign_text import clean_text
     from claude_meter_tui.settings.keys import clean_keys
@@ -201,6 +246,9 @@ def _looks(file: dict[str, Any]) -> Looks:
         frozenset(windows.get("hide") or ()),
         tuple(labels),
         clean_keys(file.get("keys") or {}),
+        Thresholds(**(file.get("thresholds") or {})),
+        file.get("resets") or "both",
+        ChartLooks(**(file.get("chart") or {})),
     )
 
 

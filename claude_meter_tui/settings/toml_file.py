@@ -4,39 +4,74 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from claude_meter_tui.domain.errors import BadUsageError
-from claude_meter_tui.settings.choices import AskingSource, ThemeName  # noqa: TC001 - pydantic reads them
+from claude_meter_tui.domain.urgency import CRITICAL_FROM, WARNING_FROM
+from claude_meter_tui.settings.choices import (
+    THEME_NAME_PATTERN,
+    AskingSource,
+    Resets,
+    ThemeName,
+)
 from claude_meter_tui.settings.keys import clean_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _MOST_KEYS = 64
 Key = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+OwnThemeName = Annotated[str, StringConstraints(pattern=THEME_NAME_PATTERN)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 
 
-class WindowsTable(BaseModel):
-    """`[windows]`: how the rows are shown. Keys are those of `status --format json`."""
-
+class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class WindowsTable(_Table):
+    """`[windows]`: how the rows are shown. Keys are those of `status --format json`."""
 
     order: list[Key] | None = Field(default=None, max_length=_MOST_KEYS, description="these windows first")
     hide: list[Key] | None = Field(default=None, max_length=_MOST_KEYS, description="not shown below 75 %")
     labels: dict[Key, Label] | None = Field(default=None, max_length=_MOST_KEYS, description="other names")
 
 
-class ConfigFile(BaseModel):
+class ThresholdsTable(_Table):
+    """`[thresholds]`: from how many percent on a window warns."""
+
+    warning: float | None = Field(default=None, ge=1, le=100, description="`!`")
+    critical: float | None = Field(default=None, ge=1, le=100, description="`!!`")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ThresholdsTable:
+        if (self.warning or WARNING_FROM) > (self.critical or CRITICAL_FROM):
+            raise PydanticCustomError("order", "warning must not be above critical")
+        return self
+
+
+class ChartTable(_Table):
+    """`[chart]`: what it draws."""
+
+    spans: int | None = Field(default=None, ge=1, le=8, description="how many window lengths it begins with")
+    others: bool | None = Field(default=None, description="the other windows as thin lines")
+    forecast: bool | None = Field(default=None, description="the likely course and its range")
+
+
+class CadenceTable(_Table):
+    """`[cadence]`: how often the server is asked; not more often than what it bears."""
+
+    minutes: int | None = Field(default=None, ge=15, le=240, description="between two readings while nothing presses")
+    daily: int | None = Field(default=None, ge=20, le=100, description="requests in any 24 hours at the most")
+
+
+class ConfigFile(_Table):
     """The keys of the TOML file; every one optional, an unknown one is an error that names it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    theme: ThemeName | None = Field(default=None, description="the colours")
+    theme: ThemeName | OwnThemeName | None = Field(default=None, description="the colours; also a file in themes/")
     ascii: bool | None = Field(default=None, description="only ASCII on the screen")
     show_left: bool | None = Field(default=None, description="what is left instead of what is used")
     api_url: str | None = Field(default=None, description="for tests and proxies: https, or http on loopback")
@@ -44,7 +79,12 @@ class ConfigFile(BaseModel):
     source: AskingSource | None = Field(default=None, description="whom to ask")
     bridge: bool | None = Field(default=None, description="hear claude-meter's browser extension")
     bridge_port: int | None = Field(default=None, ge=1, le=65535, description="where it posts to")
+    clock: Literal[12, 24] | None = Field(default=None, description="how times of day are written")
+    resets: Resets | None = Field(default=None, description="in how long a window clears, at what time, or both")
     windows: WindowsTable | None = None
+    thresholds: ThresholdsTable | None = None
+    chart: ChartTable | None = None
+    cadence: CadenceTable | None = None
     keys: dict[Key, Key | list[Key]] | None = Field(
         default=None, max_length=_MOST_KEYS, description="other keys for the actions of the dashboard"
     )
@@ -63,9 +103,11 @@ class ConfigFile(BaseModel):
 TEMPLATE = """\
 # claude-meter-tui: every key is optional; `claude-meter-tui config check` says whether all is right.
 
-# theme = "dark"          # dark, light, contrast, colorblind, terminal
+# theme = "dark"          # dark, light, contrast, colorblind, terminal, or a file of yours in themes/
 # ascii = false
 # show_left = false       # what is left instead of what is used
+# clock = 24              # or 12
+# resets = "both"         # in how long a window clears ("in"), at what time ("at"), or both
 # source = "oauth"        # whom to ask: oauth (Claude Code's login) or browser
 # bridge = false          # take what claude-meter's browser extension posts
 # bridge_port = 63762
@@ -77,10 +119,33 @@ TEMPLATE = """\
 # [windows.labels]
 # seven_day_opus = "Opus week"
 
+# [thresholds]            # from how many percent on a window warns
+# warning = 75
+# critical = 90
+
+# [chart]
+# spans = 1               # how many window lengths it begins with
+# others = true           # the other windows as thin lines
+# forecast = true         # the likely course and its range
+
+# [cadence]
+# minutes = 15            # between two readings while nothing presses, 15 at the least
+# daily = 100             # requests in any 24 hours at the most
+
 # [keys]                  # the names are in `claude-meter-tui config keys`
 # read = "R"
 # next = ["n", "down"]
 """
+
+
+def fields() -> Iterator[tuple[str, str]]:
+    """(name, what it means) of every key of the file: `theme`, `windows.order`."""
+    for name, field in ConfigFile.model_fields.items():
+        table = next((each for each in get_args(field.annotation) if isinstance(each, type)), None)
+        if table is not None and issubclass(table, BaseModel):
+            yield from ((f"{name}.{key}", each.description or "") for key, each in table.model_fields.items())
+        else:
+            yield name, field.description or ""
 
 
 def values_of(text: str, shown: str) -> dict[str, Any]:

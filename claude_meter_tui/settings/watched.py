@@ -42,8 +42,7 @@ class WatchedConfig:
         source: str | None = None,
     ) -> None:
         self._env, self._theme, self._ascii, self._source = env, theme, ascii_only, source
-        self._path = paths.config_file(env)
-        self._stamp = paths.stamp(self._path)
+        self._stamp = self._stamps()
         self._held: Settings | None = None
 
     def first(self) -> Reread:
@@ -63,11 +62,21 @@ class WatchedConfig:
                 self._held = self._load(before)
             return Reread(self._held, f"{error.one_line()} The last good one holds.")
         self._keep(text, held)
-        return Reread(held)
+        return Reread(held, held.trouble)
+
+    def _stamps(self) -> tuple[object, ...]:
+        """Of the file, and of the user's themes where there are any."""
+        folder = paths.themes_dir(self._env)
+        try:
+            themes = sorted(os.listdir(folder))  # noqa: PTH208
+        except OSError:
+            themes = []
+        files = (os.path.join(folder, name) for name in themes)  # noqa: PTH118
+        return (paths.stamp(paths.config_file(self._env)), *((file, paths.stamp(file)) for file in files))
 
     def changed(self) -> Reread | None:
         """What holds since the file changed; None while it has not. Looks at its time only. Call `first` before."""
-        stamp = paths.stamp(self._path)
+        stamp = self._stamps()
         if stamp == self._stamp:
             return None
         self._stamp = stamp

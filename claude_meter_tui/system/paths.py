@@ -68,6 +68,11 @@ def config_file(env: Mapping[str, str]) -> str:
     return os.path.join(folder, "config.toml")  # noqa: PTH118
 
 
+def themes_dir(env: Mapping[str, str]) -> str:
+    """The folder of the user's own themes, beside the TOML file."""
+    return os.path.join(os.path.dirname(config_file(env)), "themes")  # noqa: PTH118, PTH120
+
+
 def store_file(state: str) -> str:
     """The SQLite file in a state folder."""
     return os.path.join(state, "meter.sqlite3")  # noqa: PTH118

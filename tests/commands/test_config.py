@@ -8,6 +8,7 @@ import re
 import stat
 import string
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ from screens import lines, settle, shown, text
 from textual.keys import _character_to_key
 
 from claude_meter_tui.domain.errors import BadUsageError
-from claude_meter_tui.settings.keys import _normal, sign_of
+from claude_meter_tui.output import words
+from claude_meter_tui.settings.keys import _normal, clean_keys, sign_of
 from claude_meter_tui.settings.looks import Looks
 from claude_meter_tui.settings.settings import load
 from claude_meter_tui.settings.toml_file import TEMPLATE, ConfigFile, line_of, values_of
@@ -48,7 +50,7 @@ def test_every_value_is_shown_with_whence_it_is(file: Path) -> None:
     ("written", "line", "said"),
     [
         ('theme = "light"\nascii = "yes"\n', 2, "ascii: Input should be a valid boolean"),
-        ('\n\n# x\ntheme = "pink"\n', 4, "theme: Input should be 'dark', 'light'"),
+        ('\n\n# x\ntheme = "pink"\n', 4, "theme: there is no 'pink'. Choose one of dark, light"),
         ("bridge_port = 70000", 1, "bridge_port: Input should be less than or equal to 65535"),
         ('[windows]\nhide = []\nhidden = ["a"]\n', 3, "windows.hidden: there is no such key"),
         ("[windows]\norder = [1]\n", 2, "windows.order.0: Input should be a valid string"),
@@ -214,3 +216,110 @@ async def test_a_change_is_taken_over_by_the_open_dashboard(bench: Bench, file: 
         pilot.app._look_at_settings()
         await settle(pilot, lambda: "line 1" not in text(pilot))
         assert pilot.app.theme == "dark" and "Cowork" in text(pilot)
+
+
+# --- what can be chosen of the screen ---------------------------------------------------------------------------------
+
+
+def looks_of(file: Path, written: str) -> Looks:
+    file.write_text(written)
+    return load(os.environ).looks
+
+
+async def test_thresholds_are_the_user_s_in_rows_legend_and_sentence(bench: Bench, file: Path) -> None:
+    await bench.poller.beat()
+    looks = looks_of(file, "[thresholds]\nwarning = 20\ncritical = 70\n")
+    async with shown(bench, (120, 36), looks=looks) as pilot:
+        rows = {line.split()[1].lstrip("▸"): line for line in lines(pilot) if "│" in line and "%" in line}
+        assert "! from 20" in text(pilot) or "! 20  !! 70" in text(pilot)
+        assert " ! " in rows["5-hour"] and "!!" in next(line for line in lines(pilot) if "▸" in line)
+    async with shown(bench, (120, 36)) as pilot:
+        assert " ! " not in next(line for line in lines(pilot) if "5-hour" in line and "│" in line)
+
+
+async def test_times_of_day_in_12_hours(bench: Bench, file: Path) -> None:
+    await bench.poller.beat()
+    write = file.write_text
+    write("clock = 12\n")
+    watched = WatchedConfig(os.environ)
+    try:
+        words.use_hours(watched.first().settings.hours)
+        async with shown(bench, (120, 36), reread=watched.changed) as pilot:
+            assert re.search(r"\d:\d\d[ap]m", text(pilot)) and "9:00am" in text(pilot)
+            assert not re.search(r"\b(1[3-9]|2[0-3]):\d\d", text(pilot))
+            write("clock = 24  # again\n")
+            pilot.app._look_at_settings()
+            await settle(pilot, lambda: "9:00am" not in text(pilot))
+    finally:
+        words.use_hours(24)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (50, 12), (40, 10), (24, 4)])
+async def test_resets_as_the_user_wants_them(bench: Bench, file: Path, size: tuple[int, int]) -> None:
+    await bench.poller.beat()
+
+    async def row(resets: str) -> str:
+        looks = looks_of(file, f'resets = "{resets}"\n')
+        async with shown(bench, size, looks=looks) as pilot:
+            return next(line for line in lines(pilot) if re.search(r"5-?h", line) and "░" in line).strip(" │")
+
+    assert row_ends(await row("in"), r"\d+h ?\d+m|\d+m")
+    assert row_ends(await row("at"), r"\d\d:\d\d")
+
+
+def row_ends(row: str, pattern: str) -> bool:
+    return re.search(f"({pattern})$", row) is not None
+
+
+async def test_the_chart_leaves_out_what_is_not_wanted(bench: Bench, file: Path) -> None:
+    await bench.poller.beat()
+    looks = looks_of(file, "[chart]\nspans = 4\nothers = false\nforecast = false\n")
+    async with shown(bench, (120, 36), looks=looks) as pilot:
+        assert pilot.app.view.spans == 4 and "4 spans" in text(pilot)
+
+
+def test_the_cadence_is_never_faster_than_what_the_server_bears(file: Path) -> None:
+    file.write_text("[cadence]\nminutes = 45\ndaily = 40\n")
+    held = load(os.environ).cadence
+    assert (held.base, held.slowest, held.daily) == (timedelta(minutes=45), timedelta(minutes=45), 40)
+    file.write_text("[cadence]\nminutes = 5\n")
+    with pytest.raises(BadUsageError, match=r"line 2: cadence.minutes: .* greater than or equal to 15"):
+        load(os.environ)
+    file.write_text("[thresholds]\nwarning = 95\n")
+    with pytest.raises(BadUsageError, match="warning must not be above critical"):
+        load(os.environ)
+
+
+async def test_a_theme_of_one_s_own_and_one_that_is_not_right(bench: Bench, file: Path) -> None:
+    await bench.poller.beat()
+    sea = file.parent / "themes" / "sea.toml"
+    make, write, configure = sea.parent.mkdir, sea.write_text, file.write_text
+    make()
+    write('like = "light"\nbackground = "#001122"\ntrack = "#445566"\n')
+    configure('theme = "sea"\n')
+    watched = WatchedConfig(os.environ)
+    held = watched.first().settings
+    assert (held.theme, held.trouble) == ("sea", "")
+    async with shown(bench, (120, 36), theme="sea", own_themes=held.own_themes, reread=watched.changed) as pilot:
+        theme = pilot.app.current_theme
+        assert (theme.background, theme.variables["meter-track"], theme.dark) == ("#001122", "#445566", False)
+        assert "Theme: sea" in [each.title for each in pilot.app.get_system_commands(pilot.app.screen)]
+        write('like = "light"\nbackground = "blue"\n')
+        pilot.app._look_at_settings()
+        await settle(pilot, lambda: "background" in text(pilot))
+        assert "sea.toml, line 2: background: it must be a colour like #5fa8d3" in " ".join(text(pilot).split())
+        write('like = "light"\nbackground = "#010101"\n')
+        pilot.app._look_at_settings()
+        await settle(pilot, lambda: pilot.app.current_theme.background == "#010101")
+    write('like = "blue"\n')
+    done = run_script("config", "check")
+    assert done.returncode == 2 and "sea.toml, line 1: like: it must be one of" in done.stderr
+    assert WatchedConfig(os.environ).first().settings.theme is None
+
+
+@given(st.dictionaries(st.text(max_size=12), st.one_of(st.text(max_size=12), st.lists(st.text(max_size=4)))))
+def test_any_keys_are_taken_or_refused_in_a_sentence(wanted: dict[str, str | list[str]]) -> None:
+    try:
+        clean_keys(wanted)
+    except ValueError as error:
+        assert len(error.args) == 2

@@ -12,7 +12,7 @@ from claude_meter_tui.dashboard.arrangement import arrange
 from claude_meter_tui.dashboard.keys.bindings import BINDINGS, palette
 from claude_meter_tui.dashboard.keys.chart_actions import ChartActions
 from claude_meter_tui.dashboard.screens.main import wanted_of
-from claude_meter_tui.dashboard.themes import THEME_WORDS, THEMES
+from claude_meter_tui.dashboard.themes import THEME_WORDS
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError
 from claude_meter_tui.output import words
@@ -52,6 +52,7 @@ class Actions(ChartActions):
     _timer: Timer | None
     _reading: Worker[None] | None
     reports: Reports
+    theme_names: list[str]
 
     def action_select(self, step: int) -> None:
         """Move the selection, stopping at the ends."""
@@ -241,7 +242,7 @@ class Actions(ChartActions):
 
     def action_next_theme(self) -> None:
         """The next of the themes, remembered."""
-        names = [known.name for known in THEMES]
+        names = self.theme_names
         self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
         self._remember("theme", self.theme)
         self._flash(f"Theme: {self.theme}")
@@ -281,10 +282,9 @@ class Actions(ChartActions):
         for action, name, words_of in palette({} if self.view is None else self.view.looks.keys):
             if several or "account" not in action:
                 yield SystemCommand(name, words_of, partial(self.call_later, self.run_action, action))
-        for known in THEMES:
-            yield SystemCommand(
-                f"Theme: {known.name}", THEME_WORDS[known.name], partial(self._choose_theme, known.name)
-            )
+        for name in self.theme_names:
+            does = THEME_WORDS.get(name, "your own, by its file")
+            yield SystemCommand(f"Theme: {name}", does, partial(self._choose_theme, name))
 
     def _choose_theme(self, name: str) -> None:
         self.theme = name

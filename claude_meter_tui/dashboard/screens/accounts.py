@@ -74,7 +74,7 @@ def rows(view: View, width: int, marked: int) -> Lines:
     ]
     longest = min(max(map(cell_len, names), default=0), max(12, width // 3))
     return tuple(
-        _row(state, name, longest, width, view.now, marked=number == marked)
+        _row(view, state, name, longest, width, marked=number == marked)
         for number, (state, name) in enumerate(zip(view.accounts, names, strict=True))
     )
 
@@ -85,21 +85,21 @@ def _organization(state: MeterState) -> str:
     return f"…{uuid[-4:]}" if uuid else ""
 
 
-def _row(state: MeterState, name: str, longest: int, width: int, now: datetime, *, marked: bool) -> Line:
+def _row(view: View, state: MeterState, name: str, longest: int, width: int, *, marked: bool) -> Line:
     whose = (fitted(name, longest), "bold $accent" if marked else "")
     line: Line = (("▸ " if marked else "  ", "bold $accent"), whose)
     reading = state.reading
     if reading is None:
         return (*line, (f"  {state.trouble.sentence if state.trouble else 'no reading yet'}", _QUIET))
-    age = f"  {words.age((now - reading.observed_at).total_seconds())}"
-    now = state.true_now(now)
+    age = f"  {words.age((view.now - reading.observed_at).total_seconds())}"
+    now = state.true_now(view.now)
     pressing = sorted(
         (window for window in reading.windows if not urgency.is_over(window.resets_at, now)),
         key=lambda window: urgency.rank(window.utilization, window.resets_at, window.is_active, now),
         reverse=True,
     )
     for window in pressing:
-        more = _figure(window, now)
+        more = _figure(window, view.looks.level(window.utilization, window.severity), now)
         variants = (
             (more, more[:-1]) if window is pressing[0] else (more,)
         )  # at least the next stop, if without its time
@@ -111,8 +111,7 @@ def _row(state: MeterState, name: str, longest: int, width: int, now: datetime, 
     return (*line, (" " * max(0, room), ""), (age, _QUIET))
 
 
-def _figure(window: Window, now: datetime) -> tuple[Piece, ...]:
-    level = urgency.level(window.utilization, window.severity)
+def _figure(window: Window, level: str, now: datetime) -> tuple[Piece, ...]:
     figure = words.percent(window.utilization).replace(" ", "") + FLAGS[level]
     left = ""
     if window.resets_at is not None:

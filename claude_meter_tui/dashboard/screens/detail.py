@@ -43,7 +43,7 @@ class Figures(GrowingText):
         window = view.chosen
         if window is None:
             return ((("No reading yet.", ""),),)
-        columns = layout(width, [window.label])
+        columns = layout(width, [window.label], view.looks.resets)
         shown = shown_of(window, view)
         gauge = gauge_line(window, view.true_now, columns, shown, selected=False, show_left=view.show_left)
         pairs = figures(window, view)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.widgets.drawn_text import Line
+    from claude_meter_tui.settings.choices import Resets
 
 EXTRA_LABEL = "Extra usage"
 BUDGET_LABEL = "Budget"
@@ -45,10 +46,11 @@ class Layout(NamedTuple):
     estimate: int = 0
     spark: int = 0
     ahead: int = 0
+    clears: int = _CLEARS
     at: int = 0
 
 
-def layout(width: int, labels: Sequence[str]) -> Layout:
+def layout(width: int, labels: Sequence[str], resets: Resets = "both") -> Layout:
     """The columns of all lines at this width, so that they line up."""
     if width < _ROOMY_FROM:
         short = [short_of(text) for text in labels]
@@ -56,14 +58,15 @@ def layout(width: int, labels: Sequence[str]) -> Layout:
         return Layout(roomy=False, label=label, bar=max(3, width - label - 1 - 1 - 4 - 1 - 1 - 5))
     label = min(max(map(cell_len, labels), default=0), _LONGEST_LABEL)
     estimate = _ESTIMATE if width >= _ESTIMATE_FROM else 0
-    at = _AT if width >= _AT_FROM else 0
+    at = _AT if resets == "at" or (resets == "both" and width >= _AT_FROM) else 0
+    clears = 0 if resets == "at" else _CLEARS
     ahead = _AHEAD if width >= _AHEAD_FROM else _AHEAD_SHORT if width >= _AHEAD_SHORT_FROM else 0
     spark = _SPARK if width >= _SPARK_FROM else 0
-    room = width - (2 + label + 1 + _FIGURE + estimate + _FLAG + spark + ahead + _CLEARS + at)
+    room = width - (2 + label + 1 + _FIGURE + estimate + _FLAG + spark + ahead + clears + at)
     bar = min(LONGEST_BAR, max(4, room))
     if spark:
         spark = min(_LONGEST_SPARK, spark + max(0, room - bar))
-    return Layout(True, label, bar, estimate, spark, ahead, at)  # noqa: FBT003
+    return Layout(True, label, bar, estimate, spark, ahead, clears, at)  # noqa: FBT003
 
 
 def heads(columns: Layout, *, show_left: bool) -> Line:
@@ -79,9 +82,10 @@ def heads(columns: Layout, *, show_left: bool) -> Line:
     if columns.ahead:
         name = "forecast" if columns.ahead >= _AHEAD else "fills"
         line.append((f" {name:<{columns.ahead - 1}}", _QUIET))
-    line.append((f"{'clears':>{_CLEARS}}", _QUIET))
+    if columns.clears:
+        line.append((f"{'clears':>{columns.clears}}", _QUIET))
     if columns.at:
-        line.append((f"{'at':>{columns.at}}", _QUIET))
+        line.append((f"{'at' if columns.clears else 'clears':>{columns.at}}", _QUIET))
     return tuple(line)
 
 

@@ -95,7 +95,7 @@ def _comparison(view: View, window: Window, share: Share, width: int) -> list[Li
                 f"No transcript tells of {window.label}: it counts use elsewhere, which only the server sees.", width
             )
         )
-    server = _bar_line("server", window.utilization, words.percent(window.utilization), _level(window), width)
+    server = _bar_line("server", window.utilization, words.percent(window.utilization), _level(view, window), width)
     if share.since is None:
         return [server, (("Idle: the next use opens it.", ""),)]
     since: Line = (("since ", _QUIET), (words.clock_time(share.since, now), ""))
@@ -180,8 +180,8 @@ def _is_over(view: View) -> bool:
     return window is not None and urgency.is_over(window.resets_at, view.true_now)
 
 
-def _level(window: Window) -> str:
-    return LEVEL_STYLES[urgency.level(window.utilization, window.severity)]
+def _level(view: View, window: Window) -> str:
+    return LEVEL_STYLES[view.looks.level(window.utilization, window.severity)]
 
 
 def _wrapped(text: str, width: int) -> Lines:

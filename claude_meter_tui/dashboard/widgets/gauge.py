@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.widgets.columns import Layout
     from claude_meter_tui.domain.windows import Window
+    from claude_meter_tui.settings.choices import Resets
 
 _QUIET = "$meter-countdown"
 
@@ -31,12 +32,15 @@ class Shown(NamedTuple):
 
     `estimate`: how full it is estimated to be by now, percent. `ahead`: what is forecast of it, in words, long and
     short. `local`: what the local tokens come to, as a share of an assumed cap. `span`: shares over its span so far.
+    `level`: how grave it is. `resets`: how the user wants the reset said.
     """
 
     estimate: float | None = None
     ahead: tuple[str, str] = ("", "")
     local: float | None = None
     span: tuple[float | None, ...] = ()
+    level: str = "normal"
+    resets: Resets = "both"
 
 
 def gauge_line(
@@ -44,7 +48,7 @@ def gauge_line(
 ) -> Line:
     """The whole line of one window as it stands at `now`."""
     over = urgency.is_over(window.resets_at, now)
-    level = "normal" if over else urgency.level(window.utilization, window.severity)
+    level = "normal" if over else shown.level
     style = LEVEL_STYLES[level]
     share = 0.0 if over else window.utilization / 100
     pace = urgency.even_pace(window.resets_at, window.length_seconds, now)
@@ -56,6 +60,7 @@ def gauge_line(
     figure = "–" if over else words.percent(used)
     flag = "" if over else FLAGS[level]
     left = _countdown(window, now)
+    clears = words.clock_time(window.resets_at, now) if window.resets_at else ""
     estimate = shown.estimate
     grown = estimate is not None and (over or round(estimate) > window.utilization)
     tip = estimate / 100 if grown and estimate is not None and not show_left else 0.0
@@ -67,12 +72,16 @@ def gauge_line(
         compact = figure.replace(" ", "")
         compact = compact if len(compact) <= 4 else f"{int(used)}%"
         mark = "X" if level == "full" else flag[:1]
+        when = _last_word(clears) if shown.resets == "at" and clears and not over else left.replace(" ", "")
         return (
             (label, "reverse" if selected else ""),
             (" ", ""),
             *pieces,
             (f" {compact:>4}{mark:<1}", style),
-            (f" {left.replace(' ', ''):>5}", _QUIET),
+            (
+                f" {_last_word(clears) if shown.resets == 'at' and clears and not over else left.replace(' ', ''):>5}",
+                _QUIET,
+            ),
         )
     label = fitted(window.label, columns.label)
     line = [("▸ " if selected else "  ", "bold $accent"), (label + " ", emphasis), *pieces, (f"{figure:>7}", style)]
@@ -85,12 +94,18 @@ def gauge_line(
     if columns.ahead:
         said = next((text for text in shown.ahead if len(text) < columns.ahead), shown.ahead[-1])
         line.append((f" {fitted(said, columns.ahead - 1)}", emphasis or _QUIET))
-    line.append((f" {left:>7}", _QUIET))
+    if columns.clears:
+        line.append((f" {left:>{columns.clears - 1}}", _QUIET))
     if columns.at:
-        clears = words.clock_time(window.resets_at, now) if window.resets_at else ""
-        clears = clears if len(clears) < columns.at else clears.rpartition(" ")[0]
-        line.append((f" {clears:>{columns.at - 1}}", emphasis or _QUIET))
+        at = clears if columns.clears else left if over else clears or left
+        at = at if len(at) < columns.at else at.rpartition(" ")[0]
+        line.append((f" {at:>{columns.at - 1}}", emphasis or _QUIET))
     return tuple(line)
+
+
+def _last_word(clears: str) -> str:
+    """`16:30` today, else the day: what fits where there is hardly any room."""
+    return clears if len(clears) <= 5 else clears.rpartition(" ")[0].rpartition(" ")[2] or clears[:5]
 
 
 def _span_cells(shares: tuple[float | None, ...], width: int) -> str:
@@ -122,7 +137,12 @@ def shown_of(window: Window, view: View) -> Shown:
     if newest and window.observed_at and newest - window.observed_at > urgency.STALE_AFTER:
         ahead = read_at(window.observed_at, view.now)  # the others were read long after it
     return Shown(
-        None if estimate is None else estimate["estimate"], ahead, view.local.get(window.key), view.spans_of(window)
+        None if estimate is None else estimate["estimate"],
+        ahead,
+        view.local.get(window.key),
+        view.spans_of(window),
+        view.looks.level(window.utilization, window.severity),
+        view.looks.resets,
     )
 
 
@@ -145,7 +165,7 @@ class Gauge(DrawnText):
         window = next((window for window in view.windows if window.key == self.key), None)
         if window is None:
             return ()
-        columns = layout(width, labels_of(view))
+        columns = layout(width, labels_of(view), view.looks.resets)
         chosen = view.chosen
         selected = chosen is not None and chosen.key == self.key
         shown = shown_of(window, view)

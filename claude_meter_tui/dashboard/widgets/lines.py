@@ -10,7 +10,6 @@ from claude_meter_tui.dashboard.view import name_of
 from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES, bar
 from claude_meter_tui.dashboard.widgets.columns import BUDGET_LABEL, EXTRA_LABEL, labels_of, layout
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, width_of
-from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import NO_LIMITS_SENTENCE
 from claude_meter_tui.polling.state import Phase
@@ -18,6 +17,7 @@ from claude_meter_tui.polling.state import Phase
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.domain.windows import ExtraUsage
+    from claude_meter_tui.settings.looks import Looks
 
 # The sign and the word carry the state; the colour only helps.
 _SIGNS = {
@@ -149,9 +149,9 @@ def _what_follows(view: View) -> str:
     return f"Tried again at {clock}." if at > view.now else "Tried again now."
 
 
-def money_level(extra: ExtraUsage) -> str:
+def money_level(extra: ExtraUsage, looks: Looks) -> str:
     """How grave the use of a budget is."""
-    return "full" if extra.limit_reached else urgency.level(extra.percent or 0.0)
+    return "full" if extra.limit_reached else looks.level(extra.percent or 0.0)
 
 
 class Extra(DrawnText):
@@ -162,10 +162,10 @@ class Extra(DrawnText):
         extra = view.state.reading.extra_usage if view.state.reading else None
         if extra is None or not extra.is_shown:
             return ()
-        columns = layout(width, labels_of(view))
+        columns = layout(width, labels_of(view), view.looks.resets)
         amounts = extra_words(extra)
         amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
-        style = LEVEL_STYLES[money_level(extra)]
+        style = LEVEL_STYLES[money_level(extra, view.looks)]
         name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
         label = f"{name:<{columns.label}}"
         label = ("  " if columns.roomy else "") + label + " "

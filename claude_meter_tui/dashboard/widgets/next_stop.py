@@ -39,7 +39,7 @@ class NextStop(DrawnText):
 
 
 def _budget_words(view: View, extra: ExtraUsage) -> list[Line]:
-    style = f"bold {LEVEL_STYLES[money_level(extra)]}"
+    style = f"bold {LEVEL_STYLES[money_level(extra, view.looks)]}"
     name = EXTRA_LABEL if view.windows else BUDGET_LABEL
     figure = "" if extra.percent is None else words.percent(extra.percent)
     amounts = extra_words(extra)
@@ -67,7 +67,7 @@ def _forecast_words(view: View, top: Window) -> list[Line]:
     for sentence in next_stop_variants(outlook, labels, now):
         label = next((name for name in labels.values() if sentence.startswith(name)), "")
         window = next((window for window in view.windows if window.label == label), None)
-        style = _style(window) if window else ""
+        style = _style(view, window) if window else ""
         found.append(((f" {label}", style), (sentence.removeprefix(label), "")))
     if outlook["next_stop"] is None:
         nearest = f" · nearest {top.label} {_figure(view, top)}"
@@ -82,15 +82,15 @@ def _figure(view: View, window: Window) -> str:
     return words.percent(window.utilization)
 
 
-def _style(window: Window) -> str:
-    return f"bold {LEVEL_STYLES[urgency.level(window.utilization, window.severity)]}"
+def _style(view: View, window: Window) -> str:
+    return f"bold {LEVEL_STYLES[view.looks.level(window.utilization, window.severity)]}"
 
 
 def _named(view: View, window: Window) -> Line:
-    flag = FLAGS[urgency.level(window.utilization, window.severity)]
-    return (f" {window.label}", _style(window)), (
+    flag = FLAGS[view.looks.level(window.utilization, window.severity)]
+    return (f" {window.label}", _style(view, window)), (
         f" {_figure(view, window)}{f' {flag}' if flag else ''}",
-        _style(window),
+        _style(view, window),
     )
 
 
@@ -105,18 +105,18 @@ def _stop_words(view: View, top: Window) -> list[Line]:
         named = _named(view, top)
         at_pace = [(*named, (f" · {sentence}", "")) for sentence in pace_sentence(top, view.pace(top), now)]
         nearest: Line = (
-            (f" {top.label}", _style(top)),
+            (f" {top.label}", _style(view, top)),
             (" is nearest to full: ", ""),
-            (_figure(view, top), _style(top)),
+            (_figure(view, top), _style(view, top)),
         )
         return [*at_pace[:-1], *([] if at_pace else [(*nearest, (clears, ""))]), (*named, (short, ""))]
     extra = view.state.reading.extra_usage if view.state.reading else None
     after = " · extra usage carries on" if extra is not None and extra.carries_on else ""
-    name = (f" {top.label}", _style(top))
+    name = (f" {top.label}", _style(view, top))
     return [
-        (name, (" is full: ", ""), (words.percent(top.utilization), _style(top)), (clears + after, "")),
-        (name, (" full", _style(top)), (clears, "")),
-        (name, (" full", _style(top)), (short, "")),
+        (name, (" is full: ", ""), (words.percent(top.utilization), _style(view, top)), (clears + after, "")),
+        (name, (" full", _style(view, top)), (clears, "")),
+        (name, (" full", _style(view, top)), (short, "")),
     ]
 
 

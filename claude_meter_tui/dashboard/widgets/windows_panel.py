@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _QUIET = "$meter-countdown"
 _LEGENDS = (
-    "▄ used  ▒ ≈ estimated since  ┃ even pace  ◆ local tokens  ! from 75  !! from 90",
-    "▄ used  ▒ estimated  ┃ even pace  ◆ local  ! 75  !! 90",
+    "▄ used  ▒ ≈ estimated since  ┃ even pace  ◆ local tokens  ! from {:.0f}  !! from {:.0f}",
+    "▄ used  ▒ estimated  ┃ even pace  ◆ local  ! {:.0f}  !! {:.0f}",
     "▄ used  ▒ since  ┃ pace  ◆ local",
     "",
 )
@@ -34,11 +34,11 @@ class Heads(DrawnText):
 
     def depends_on(self, view: View) -> object:
         """Not on a figure."""
-        return (labels_of(view), view.show_left, view.ascii, self.content_size)
+        return (labels_of(view), view.show_left, view.ascii, view.looks.resets, self.content_size)
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """See `columns.heads`."""
-        return (heads(layout(width, labels_of(view)), show_left=view.show_left),)
+        return (heads(layout(width, labels_of(view), view.looks.resets), show_left=view.show_left),)
 
 
 class More(DrawnText):
@@ -105,7 +105,8 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
         self.query_one(Extra).display = has_extra and rows <= self.room and not hidden
         title = "windows, what is left" if view.show_left else "windows"
         self.border_title = title
-        legend = next((each for each in _LEGENDS if len(each) + 6 <= self.size.width), "")
+        legends = [each.format(*view.looks.thresholds) for each in _LEGENDS]
+        legend = next((each for each in legends if len(each) + 6 <= self.size.width), "")
         self.border_subtitle = Content(in_ascii(legend) if view.ascii else legend)
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
         shown = [gauges[key] for key in keys if key in gauges]

@@ -63,8 +63,8 @@ def _put(cells: list[str], text: str, at: int) -> bool:
 def _start_words(start: datetime, end: datetime, now: datetime) -> str:
     local = start.astimezone()
     if local.date() == now.astimezone().date() or end - start <= timedelta(hours=12):
-        return local.strftime("%H:%M")
-    return f"{local:%b} {local.day}" + (f" {local:%H:%M}" if end - start <= timedelta(days=8) else "")
+        return words.time_of_day(local)
+    return f"{local:%b} {local.day}" + (f" {words.time_of_day(local)}" if end - start <= timedelta(days=8) else "")
 
 
 def _ticks(start: datetime, end: datetime, plot: int) -> Iterator[tuple[int, str]]:
@@ -84,6 +84,5 @@ def _ticks(start: datetime, end: datetime, plot: int) -> Iterator[tuple[int, str
 def _tick_words(moment: datetime, step: timedelta, span: timedelta) -> str:
     if span > timedelta(days=8):
         return f"{moment:%b} {moment.day}"
-    return (
-        moment.strftime("%a") if step >= timedelta(days=1) or not (moment.hour or moment.minute) else f"{moment:%H:%M}"
-    )
+    whole_day = step >= timedelta(days=1) or not (moment.hour or moment.minute)
+    return f"{moment:%a}" if whole_day else words.time_of_day(moment)

@@ -14,6 +14,7 @@ from claude_meter_tui.dashboard.widgets.chart import axis
 from claude_meter_tui.dashboard.widgets.chart.braille import line_cells
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.domain.instances import resets_in
+from claude_meter_tui.settings.looks import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,6 +49,7 @@ class Charted:
     others: Sequence[Sequence[Point]] = ()
     show_left: bool = False
     cursor: int | None = None
+    looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
 
 
 def column_values(points: Sequence[Point], start: datetime, end: datetime, now: datetime, width: int) -> Values:
@@ -103,35 +105,36 @@ def chart_lines(charted: Charted, width: int, height: int) -> Lines:
     over = _lines_over(charted, plot, rows, top)
     at_cursor = None if charted.cursor is None else plot - 1 - charted.cursor
     figures = axis.figures(rows, top)
+    levels = ["" if value is None else LEVEL_STYLES[charted.looks.level(value)] for value in values]
     alone = sum(value is not None for value in values) == 1 and len(charted.points) == 1
     drawn = []
     for row in range(rows):
         pieces = [(f"{figures[row]:>3} ┤" if row in figures else "    │", "$meter-countdown")]
         for column, value in enumerate(shown):
             body = _alone if alone else _body
-            piece = body(row, rows, value, values[column], top) or over.get((row, column)) or marks.get(column)
+            piece = body(row, rows, value, top, levels[column]) or over.get((row, column)) or marks.get(column)
             sign, style = piece or (" ", "")
             pieces.append((sign, f"reverse {style}".strip() if column == at_cursor else style))
         drawn.append(_merged(pieces))
     return (*drawn, axis.times(start, end, now, plot, resets))
 
 
-def _body(row: int, rows: int, value: float | None, used: float | None, top: float) -> tuple[str, str] | None:
+def _body(row: int, rows: int, value: float | None, top: float, style: str) -> tuple[str, str] | None:
     """What was read, as much of it as lies in this row."""
-    if value is None or used is None:
+    if value is None:
         return None
     low, high = (rows - 1 - row) / rows * top, (rows - row) / rows * top
     eighths = max(0, min(8, round((value - low) / (high - low) * 8)))
     if not eighths and row == rows - 1 and value > 0:
         eighths = 1
-    return (_EIGHTHS[eighths], LEVEL_STYLES[urgency.level(used)]) if eighths else None
+    return (_EIGHTHS[eighths], style) if eighths else None
 
 
-def _alone(row: int, rows: int, value: float | None, used: float | None, top: float) -> tuple[str, str] | None:
+def _alone(row: int, rows: int, value: float | None, top: float, style: str) -> tuple[str, str] | None:
     """A single reading: a mark at its height, since nothing is known of what was before."""
-    if value is None or used is None or row != axis.row_of(value, rows, top):
+    if value is None or row != axis.row_of(value, rows, top):
         return None
-    return SINGLE, LEVEL_STYLES[urgency.level(used)]
+    return SINGLE, style
 
 
 def _lines_over(charted: Charted, plot: int, rows: int, top: float) -> dict[tuple[int, int], tuple[str, str]]:

@@ -72,7 +72,7 @@ class HistoryChart(DrawnText):
             return (None, size)
         column = int((view.true_now - covered[0]) / (covered[1] - covered[0]) * max(1, size.width))
         made = view.state.outlook["made_at"] if view.state.outlook else None
-        shape = (view.spans, view.zoom, view.pan, view.cursor, view.show_left, view.ascii, size)
+        shape = (view.spans, view.zoom, view.pan, view.cursor, view.show_left, view.ascii, view.looks, size)
         return (window, view.points, view.past, shape, column, view.now.date(), self._series(view), made)
 
     def _series(self, view: View) -> Sequence[tuple[int, int]]:
@@ -137,17 +137,28 @@ class HistoryChart(DrawnText):
 def _charted(view: View, window: Window, start: datetime, end: datetime) -> Charted:
     """What the view has to be charted of a window."""
     outlook = view.outlook_of(window)
-    fan = outlook["fan"] if outlook is not None else []
+    fan = outlook["fan"] if outlook is not None and view.looks.chart.forecast else []
     others = [
         view.past[each.key]
         for each in view.windows
         # One that begins anew many times in the chart would only be a comb.
-        if each.key != window.key
+        if view.looks.chart.others
+        and each.key != window.key
         and (each.length_seconds or 0) * _MOST_TIMES >= (end - start).total_seconds()
         and any(point.utilization for point in view.past.get(each.key, ()))
     ]
     return Charted(
-        window, view.points, view.true_now, start, end, fan, view.pace(window), others, view.show_left, view.cursor
+        window,
+        view.points,
+        view.true_now,
+        start,
+        end,
+        fan,
+        view.pace(window),
+        others,
+        view.show_left,
+        view.cursor,
+        view.looks,
     )
 
 
