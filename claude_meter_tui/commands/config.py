@@ -43,13 +43,17 @@ def check(env: Mapping[str, str]) -> int:
     Raises:
         BadUsageError: it is not; the sentence names the line.
     """
+    print(_checked(env))
+    return 0
+
+
+def _checked(env: Mapping[str, str]) -> str:
     there = os.path.exists(paths.config_file(env))  # noqa: PTH110
     settings.load(env)
     for name in own_themes.names(env):
         own_themes.load(name, env)
     file = shown(paths.tilde(paths.config_file(env), env))
-    print(f"{file} is right." if there else f"{file} is not there: everything is as it is by default.")
-    return 0
+    return f"{file} is right." if there else f"{file} is not there: everything is as it is by default."
 
 
 def keys(env: Mapping[str, str]) -> int:
@@ -74,6 +78,16 @@ def schema(_: Mapping[str, str]) -> int:
 
 
 def edit(env: Mapping[str, str]) -> int:
+    """See `edited`.
+
+    Raises:
+        BadUsageError: there is no editor, or it failed, or what was written is not right.
+    """
+    print(edited(env))
+    return 0
+
+
+def edited(env: Mapping[str, str]) -> str:
     """Open the file in the user's editor, with every key in it as a comment where it is new; then check it.
 
     Raises:
@@ -96,4 +110,4 @@ def edit(env: Mapping[str, str]) -> int:
         ) from None
     if done.returncode:
         raise BadUsageError(f"{shown(editor)} ended with {done.returncode}.", "Nothing was checked.")
-    return check(env)
+    return _checked(env)

@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.domain.errors import BadUsageError, MeterError
@@ -19,13 +20,15 @@ from claude_meter_tui.settings.choices import THEME_NAMES
 from claude_meter_tui.settings.watched import WatchedConfig
 from claude_meter_tui.sources import available
 from claude_meter_tui.store.store import Store
-from claude_meter_tui.system import crash
+from claude_meter_tui.system import crash, paths
 from claude_meter_tui.system.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from claude_meter_tui.settings.held import Held
     from claude_meter_tui.settings.settings import Settings
+    from claude_meter_tui.system.clock import Clock
 
 
 def run_plainly() -> int:
@@ -134,6 +137,10 @@ def _show(
         reread=watched.changed,
         no_color=bool(env.get("NO_COLOR")),
         own_themes=configured.own_themes,
+        hint=store.note("hinted") is None and not configured.demo,
+        save_picture=partial(_save_picture, configured, env, clock),
+        settings_held=partial(_held, env),
+        edit_settings=partial(_edit, env),
     )
     if trouble:
         first.poller.say(trouble)
@@ -143,6 +150,31 @@ def _show(
     if wish == "browser":
         remember(available.CHOSEN_NOTE, wish)
     return wish
+
+
+def _save_picture(configured: Settings, env: Mapping[str, str], clock: Clock, svg: str) -> str:
+    """Keep it for its owner only; gives its path in words."""
+    folder = os.path.join(str(configured.state_dir), "pictures")  # noqa: PTH118
+    os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
+    path = os.path.join(folder, f"claude-meter-{clock.now().astimezone():%Y%m%d-%H%M%S}.svg")  # noqa: PTH118
+    paths.write_whole(path, svg.encode())
+    return shown(paths.tilde(path, env))
+
+
+def _held(env: Mapping[str, str]) -> list[Held]:
+    from claude_meter_tui.settings.held import held  # it validates the file, which costs too much at the start
+
+    return held(env)
+
+
+def _edit(env: Mapping[str, str]) -> str:
+    """What came of it, in a sentence."""
+    from claude_meter_tui.commands import config
+
+    try:
+        return config.edited(env)
+    except MeterError as error:
+        return error.one_line()
 
 
 def _noted_theme(store: Store, configured: Settings, env: Mapping[str, str]) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
     from claude_meter_tui.polling.poller import Poller
+    from claude_meter_tui.settings.held import Held
     from claude_meter_tui.settings.own_themes import OwnTheme
     from claude_meter_tui.settings.watched import Reread
     from claude_meter_tui.system.clock import Clock
@@ -65,6 +66,8 @@ class MeterApp(Actions):
         reread: what holds since the settings' file changed; None while it has not.
         no_color: draw without any colour.
         own_themes: the user's, beside ours.
+        hint: whether to say once what the keys are for.
+        save_picture, settings_held, edit_settings: see `ViewActions`.
     """
 
     CSS_PATH = "meter.tcss"
@@ -102,6 +105,10 @@ class MeterApp(Actions):
         reread: Callable[[], Reread | None] = lambda: None,
         no_color: bool = False,
         own_themes: Sequence[OwnTheme] = (),
+        hint: bool = False,
+        save_picture: Callable[[str], str] | None = None,
+        settings_held: Callable[[], list[Held]] | None = None,
+        edit_settings: Callable[[], str] | None = None,
     ) -> None:
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
@@ -111,6 +118,7 @@ class MeterApp(Actions):
         self._loader = ViewLoader(self._accounts, clock, self._fill)
         self._clock = clock
         self._remember, self._reread = remember, reread
+        self.save_picture, self.settings_held, self.edit_settings = save_picture, settings_held, edit_settings
         self._timer: Timer | None = None
         self._flash_timer: Timer | None = None
         self._reading: Worker[None] | None = None
@@ -131,6 +139,7 @@ class MeterApp(Actions):
             all_accounts=all_accounts,
             compare=compare,
             spans=looks.chart.spans,
+            hint=hint,
         )
         self.set_reactive(MeterApp.view, self._loader.with_outlook(first))
         if looks.keys:
@@ -161,7 +170,10 @@ class MeterApp(Actions):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """A key's action; one that fails says so and changes nothing else."""
+        """A key's action; one that fails says so and changes nothing else. The first ends the hint for good."""
+        if self.view is not None and self.view.hint:
+            self.view = replace(self.view, hint=False)
+            self._remember("hinted", "1")
         try:
             return await super().run_action(action, default_namespace, namespaces)
         except Exception as error:  # noqa: BLE001 - a key must not end the meter
@@ -254,10 +266,20 @@ class MeterApp(Actions):
         if filled is not view:
             self.view = filled
             return
+        self.show_on_screens(view)
+        self._keep_time(view)
+
+    def show_on_screens(self, view: View) -> None:
+        """Hand a view to every screen."""
         for screen in self.screen_stack:
             if hasattr(screen, "view"):
                 screen.view = view
-        self._keep_time(view)
+
+    async def wait_painted(self) -> None:
+        """Until what was handed over is drawn."""
+        painted = asyncio.Event()
+        self.call_after_refresh(painted.set)
+        await painted.wait()
 
     def _tick(self) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 _TINY_WIDTH, _TINY_HEIGHT = 60, 6
 _FLAT_HEIGHT = 14
+_ALONE_HEIGHT = 10
 _TALL_HEIGHT = 30
 _COMPARE_WIDTH, _COMPARE_HEIGHT = 110, 30
 _BESIDE_WIDTH = 100
@@ -41,7 +42,7 @@ class Wanted(NamedTuple):
 
     `rows`: windows and money; `notice` and `strip`: lines that the message and the accounts take; `compare`: whether
     the comparison is wished for (None: where there is room); `message`: there is nothing to show but a message.
-    `money`: the only row is money, which has no history.
+    `money`: the only row is money, which has no history. `alone`: the part that has the screen for itself.
     """
 
     rows: int
@@ -50,6 +51,7 @@ class Wanted(NamedTuple):
     compare: bool | None = None
     message: bool = False
     money: bool = False
+    alone: str | None = None
 
 
 Areas = dict[str, Area]
@@ -72,6 +74,8 @@ def arrange(width: int, height: int, wanted: Wanted) -> Areas:
         return _tiny(width, height, wanted)
     if wanted.message:
         return _message(width, height, wanted)
+    if wanted.alone is not None and height >= _ALONE_HEIGHT and not wanted.money:
+        return _alone(width, height, wanted, wanted.alone)
     if height < _FLAT_HEIGHT:
         return _flat(width, height, wanted)
     return _stacked(width, height, wanted)
@@ -115,6 +119,17 @@ def _message(width: int, height: int, wanted: Wanted) -> Areas:
     room = height - top - 1
     framed = room >= 12
     found["message"] = Area(0, top, width, room, framed)
+    return found
+
+
+def _alone(width: int, height: int, wanted: Wanted, part: str) -> Areas:
+    """One part, with the sentence above and the keys below."""
+    found = {"header": Area(0, 0, width, 1), "stop": Area(0, 1, width, 1), "keys": Area(0, height - 1, width, 1)}
+    top = 2
+    if wanted.notice and height >= _FLAT_HEIGHT:
+        found["notice"] = Area(0, top, width, wanted.notice)
+        top += wanted.notice
+    found[part] = Area(0, top, width, height - 1 - top, framed=True)
     return found
 
 

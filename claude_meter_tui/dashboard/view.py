@@ -28,6 +28,8 @@ class View:
     """One glance.
 
     `now` is the local clock's; `true_now` is what resets count from. `looks` is how the user wants it all shown.
+    `hint`: whether to say what the keys are for, once. `filter`: letters of the windows' names that are listed.
+    `enlarged`: the panel that has the screen for itself.
 
     The chart: `points` is the history of the selected window over its span, `past` that of all of them, coarser;
     `spans` how many window lengths it covers, `zoom` how often that was halved, `pan` how many halves of it lie between
@@ -49,6 +51,9 @@ class View:
     looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
     ascii: bool = False
     flash: str = ""
+    hint: bool = False
+    filter: str = ""
+    enlarged: str | None = None
     points: tuple[Point, ...] = ()
     past: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     spans: int = 1
@@ -105,6 +110,17 @@ class View:
         return self.looks.arranged(self.state.reading.windows)
 
     @property
+    def matching(self) -> tuple[Window, ...]:
+        """Those whose names have the letters of the filter; all where there is none."""
+        letters = self.filter.casefold()
+        return tuple(window for window in self.windows if letters in window.label.casefold())
+
+    @property
+    def listed(self) -> tuple[Window, ...]:
+        """Those that have a row: the matching ones, or all where none matches."""
+        return (self.matching or self.windows) if self.filter else self.windows
+
+    @property
     def pressing(self) -> tuple[Window, ...]:
         """The same, the one that stops next first."""
         return tuple(sorted(self.windows, key=self._rank, reverse=True))
@@ -156,8 +172,10 @@ class View:
     @property
     def chosen(self) -> Window | None:
         """The selected window; without a selection the next stop, else the first."""
-        found = next((window for window in self.windows if window.key == self.selected), None)
-        return found or self.next_stop or max(self.windows, key=self._rank, default=None)
+        listed = self.listed
+        found = next((window for window in listed if window.key == self.selected), None)
+        stop = self.next_stop
+        return found or (stop if stop in listed else None) or max(listed, key=self._rank, default=None)
 
     @property
     def observed(self) -> tuple[datetime, str] | None:

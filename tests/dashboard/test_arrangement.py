@@ -22,6 +22,7 @@ wanted = st.builds(
     compare=st.sampled_from([None, True, False]),
     message=st.booleans(),
     money=st.booleans(),
+    alone=st.sampled_from([None, "chart", "compare"]),
 )
 
 
@@ -37,7 +38,7 @@ def test_every_part_is_inside_and_none_lies_over_another(width: int, height: int
         beside = one.x + one.width <= other.x or other.x + other.width <= one.x
         below = one.y + one.height <= other.y or other.y + other.height <= one.y
         assert beside or below, (name, other_name, areas)
-    assert "message" in areas if asked.message else {"windows"} <= areas.keys()
+    assert areas.keys() & {"message" if asked.message else "windows", asked.alone}
     assert is_tiny(width, height) or "keys" in areas
 
 

@@ -10,7 +10,7 @@ from textual.app import SystemCommand
 
 from claude_meter_tui.dashboard.arrangement import arrange
 from claude_meter_tui.dashboard.keys.bindings import BINDINGS, palette
-from claude_meter_tui.dashboard.keys.chart_actions import ChartActions
+from claude_meter_tui.dashboard.keys.view_actions import ViewActions
 from claude_meter_tui.dashboard.screens.main import wanted_of
 from claude_meter_tui.dashboard.themes import THEME_WORDS
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
@@ -37,10 +37,9 @@ if TYPE_CHECKING:
 
 SHOWN_NOTE = "shown"
 """What `remember` is told an account picked here by; it never says whose a login is."""
-_TURNS_A_PAGE = 8
 
 
-class Actions(ChartActions):
+class Actions(ViewActions):
     """The keys of the app and what each does."""
 
     BINDINGS: ClassVar[list[BindingType]] = BINDINGS
@@ -86,10 +85,10 @@ class Actions(ChartActions):
 
     def _order(self, view: View) -> list[str]:
         """The windows in the order they stand on the screen."""
-        usual = [window.key for window in view.windows]
+        usual = [window.key for window in view.listed]
         for panel in self.screen_stack[0].query(WindowsPanel):
             shown = panel.shown_keys(view)
-            return usual if shown == usual else [window.key for window in view.pressing]
+            return usual if shown == usual else [window.key for window in view.pressing if window in view.listed]
         return usual
 
     def on_gauge_picked(self, picked: Gauge.Picked) -> None:
@@ -117,11 +116,15 @@ class Actions(ChartActions):
         self._fill()
 
     async def action_back(self) -> None:
-        """Leave a screen; on the main one end the readout, then take the notice away."""
+        """Leave a screen; on the main one end the readout, a large panel, the filter, then take the notice away."""
         if len(self.screen_stack) > 1:
             await super().action_back()
         elif self.view is not None and self.view.cursor is not None:
             self.view = replace(self.view, cursor=None)
+        elif self.view is not None and self.view.enlarged is not None:
+            self.view = replace(self.view, enlarged=None)
+        elif self.view is not None and self.view.filter:
+            self.view = replace(self.view, filter="")
         elif self._accounts.poller.state.notice:
             self._accounts.poller.dismiss()
 
@@ -155,8 +158,8 @@ class Actions(ChartActions):
             self.view = replace(self.view, compare=to, turns_from=0)
             self._remember("compare", str(int(to)))
 
-    def action_scroll_turns(self, pages: int) -> None:
-        """Older or newer turns in the comparison."""
+    def action_scroll_turns(self, turns: int) -> None:
+        """Older turns in the comparison, or newer ones."""
         view = self.view
         if view is None or view.beside is None or not view.beside.recent:
             self._flash("There are no turns to scroll.")
@@ -165,7 +168,7 @@ class Actions(ChartActions):
             self._flash("c shows the turns.")
             return
         last = len(view.beside.recent) - 1
-        self.view = replace(view, turns_from=max(0, min(last, view.turns_from + pages * _TURNS_A_PAGE)))
+        self.view = replace(view, turns_from=max(0, min(last, view.turns_from + turns)))
 
     def action_accounts(self) -> None:
         """Pick the account to show, where there are several."""

@@ -113,7 +113,7 @@ class MainScreen(Surviving, Screen[None]):
 def wanted_of(view: View, size: Size) -> Wanted:
     """What there is to show of a view."""
     extra = view.state.reading.extra_usage if view.state.reading else None
-    rows = len(view.windows) + (extra is not None and extra.is_shown)
+    rows = len(view.listed) + (extra is not None and extra.is_shown and not view.filter)
     return Wanted(
         rows=rows,
         notice=notice_height(view, size.width),
@@ -121,4 +121,5 @@ def wanted_of(view: View, size: Size) -> Wanted:
         compare=view.compare,
         message=not view.windows and view.budget is None,
         money=not view.windows,
+        alone=view.enlarged if view.windows else None,
     )

@@ -11,8 +11,11 @@ from claude_meter_tui.dashboard.widgets.turns_table import turn_table
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import why_they_differ
+from claude_meter_tui.settings.keys import sign
 
 if TYPE_CHECKING:
+    from textual.events import Click, MouseScrollDown, MouseScrollUp
+
     from claude_meter_tui.analysis.attribution import Share
     from claude_meter_tui.analysis.local_side import Beside
     from claude_meter_tui.dashboard.view import View
@@ -32,16 +35,34 @@ class ComparePanel(DrawnText):
         window = view.chosen
         outlook = None if window is None else view.outlook_of(window)
         shape = (self.content_size, view.ascii, view.now.date(), _is_over(view), view.turns_from)
-        return (window, view.beside, view.local, view.sums, shape, str(outlook))
+        return (window, view.beside, view.local, view.sums, view.looks, shape, str(outlook))
 
     def frame(self, view: View, width: int) -> tuple[str, str]:
         """Whose window, and the keys."""
         title = "used on this machine" if view.chosen is None else f"local beside server · {view.chosen.label}"
-        return title, "c hides it  PgDn older turns  ? why" if width >= _KEYS_FROM else ""
+        keys = view.looks.keys
+        signs = f"{sign('compare', keys)} hides it  {sign('older_turns', keys)} older turns  {sign('help', keys)} why"
+        return title, signs if width >= _KEYS_FROM else ""
 
     def draw(self, view: View, width: int, height: int) -> Lines:
         """See `panel_lines`."""
         return panel_lines(view, width, height, titled=self.gutter.height > 0)
+
+    def on_click(self, event: Click) -> None:
+        """Twice: this panel alone, or all again."""
+        event.stop()
+        if event.chain == 2:
+            self.app.call_later(self.app.run_action, "enlarge_panel('compare')")
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        """Older turns."""
+        event.stop()
+        self.app.call_later(self.app.run_action, "scroll_turns(3)")
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        """Newer turns."""
+        event.stop()
+        self.app.call_later(self.app.run_action, "scroll_turns(-3)")
 
 
 def panel_lines(view: View, width: int, height: int, *, titled: bool) -> Lines:

@@ -78,10 +78,7 @@ def gauge_line(
             (" ", ""),
             *pieces,
             (f" {compact:>4}{mark:<1}", style),
-            (
-                f" {_last_word(clears) if shown.resets == 'at' and clears and not over else left.replace(' ', ''):>5}",
-                _QUIET,
-            ),
+            (f" {when:>5}", _QUIET),
         )
     label = fitted(window.label, columns.label)
     line = [("▸ " if selected else "  ", "bold $accent"), (label + " ", emphasis), *pieces, (f"{figure:>7}", style)]

@@ -57,6 +57,8 @@ _MAIN = (
     Key("used_or_left", "left", "app.used_or_left", 6),
     Key("read", "read", "app.read", 4),
     Key("zoom_in zoom_out", "zoom", "app.zoom(1)", 9),
+    Key("enlarge", "enlarge", "app.enlarge", 10),
+    Key("filter", "filter", "app.filter", 11),
     Key("pause", "pause", "app.pause", 7),
     Key("theme", "theme", "app.next_theme", 8),
 )
@@ -85,7 +87,7 @@ _KEYS_OF = {
     "compare": (
         Key("compare", "windows", "app.compare", 1),
         Key("next previous", "window", "app.select(1)", 2),
-        Key("older_turns", "turns", "app.scroll_turns(1)", 3),
+        Key("older_turns", "turns", "app.scroll_turns(8)", 3),
     ),
     "accounts": (
         Key("esc", "back", "screen.leave", 1),
@@ -110,6 +112,10 @@ class KeyBar(DrawnText):
         if kind == "main" and not view.windows:
             kind = "setup" if view.phase is Phase.SETUP else "waiting" if view.budget is None else kind
         keys = [key for key in _KEYS_OF[kind] if key.names != "accounts" or len(view.accounts) > 1]
+        if kind == "main" and view.enlarged is not None:
+            keys.insert(0, Key("esc", "all parts", "app.back", 1))
+        elif kind == "main" and view.filter:
+            keys.insert(0, Key("esc", "all windows", "app.back", 1))
         return (tuple((f"{key.sign} {key.label}", key.action) for key in fitting(keys, width, view)),)
 
     def content_of(self, lines: Lines) -> Content:

@@ -13,6 +13,7 @@ from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import NO_LIMITS_SENTENCE
 from claude_meter_tui.polling.state import Phase
+from claude_meter_tui.settings.keys import sign
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
@@ -134,6 +135,12 @@ def notice_words(view: View) -> tuple[str, str]:
         return "The last reading is old: use since then is not in these figures.", hint
     if view.phase is Phase.LOADING:
         return "Waiting for the first answer.", ""
+    if view.hint and view.windows:
+        keys = {name: sign(name, view.looks.keys) for name in ("next", "previous", "detail", "compare", "help")}
+        return (
+            "New here? {next} {previous} choose a window, {detail} shows all of it,".format(**keys),
+            "{compare} what was used here, {help} what the signs mean.".format(**keys),
+        )
     if view.state.reading is not None and not view.windows and view.budget is None:
         return NO_LIMITS_SENTENCE, ""
     return "", ""

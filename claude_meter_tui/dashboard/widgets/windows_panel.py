@@ -75,7 +75,7 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
         if view is None:
             return
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
-        keys = [window.key for window in view.windows]
+        keys = [window.key for window in view.listed]
         if set(keys) != set(gauges):
             for key in gauges.keys() - set(keys):
                 await gauges[key].remove()
@@ -94,9 +94,9 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
 
     def _arrange(self, view: View, *, force: bool) -> None:
         extra = view.state.reading.extra_usage if view.state.reading else None
-        has_extra = extra is not None and extra.is_shown
+        has_extra = extra is not None and extra.is_shown and not view.filter
         keys = self.shown_keys(view)
-        hidden = tuple(window.key for window in view.windows if window.key not in keys)
+        hidden = tuple(window.key for window in view.listed if window.key not in keys)
         rows = len(keys) + has_extra
         self.query_one(Heads).display = not self.tiny and not hidden and rows < self.room
         more = self.query_one(More)
@@ -104,7 +104,11 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
         more.display = bool(hidden) and len(keys) < self.room
         self.query_one(Extra).display = has_extra and rows <= self.room and not hidden
         title = "windows, what is left" if view.show_left else "windows"
-        self.border_title = title
+        if view.filter:
+            count = len(view.matching)
+            found = f"{count} of {len(view.windows)} with" if count else "none has"
+            title += f", {found} “{view.filter}”"
+        self.border_title = Content(title)
         legends = [each.format(*view.looks.thresholds) for each in _LEGENDS]
         legend = next((each for each in legends if len(each) + 6 <= self.size.width), "")
         self.border_subtitle = Content(in_ascii(legend) if view.ascii else legend)
@@ -150,9 +154,10 @@ def visible_keys(view: View, room: int, *, urgent_first: bool, sign: bool = Fals
     All in their usual order if they fit, unless `urgent_first`; else by urgency, the first always, and of the others
     a run that holds the selected one. `sign`: where some are left out, a line is left for saying so.
     """
-    if len(view.windows) <= room and not urgent_first:
-        return [window.key for window in view.windows]
-    ranked = [window.key for window in view.pressing]
+    listed = [window.key for window in view.listed]
+    if len(listed) <= room and not urgent_first:
+        return listed
+    ranked = [window.key for window in view.pressing if window.key in listed]
     if len(ranked) <= room:
         return ranked
     room -= sign

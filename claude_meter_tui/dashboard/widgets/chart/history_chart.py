@@ -113,8 +113,12 @@ class HistoryChart(DrawnText):
         return (*drawn[:-1], tokens, *drawn[-1:])
 
     def on_click(self, event: Click) -> None:
-        """Read out the column that was clicked; the same again: none."""
+        """Read out the column that was clicked; twice: the chart alone, or all parts again."""
         event.stop()
+        if event.chain == 2:
+            self.post_message(self.Pointed(None))
+            self.app.call_later(self.app.run_action, "enlarge_panel('chart')")
+            return
         if self.view is None:
             return
         inside = event.get_content_offset(self)

@@ -1,0 +1,41 @@
+"""The view without names: whose accounts, organizations, projects and sessions they are is not for others to see.
+
+Names are masked in what is drawn from, not in what was drawn, so that a cut or wrapped name is masked too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.polling.state import MeterState
+
+
+def masked(view: View) -> View:
+    """The same figures under `account 1`, `project 1`; no notice or path that could hold a name."""
+    states = view.accounts or (view.state,)
+    return replace(
+        view,
+        state=_masked(view.state, view.account),
+        accounts=tuple(_masked(state, number) for number, state in enumerate(states)) if view.accounts else (),
+        flash="",
+        filter="",
+    )
+
+
+def _masked(state: MeterState, number: int) -> MeterState:
+    reading, trouble = state.reading, state.trouble
+    if reading is not None:
+        account = reading.account
+        name = None if account.email is None else f"account {number + 1}"
+        hidden = account.model_copy(update={"email": name, "organization_uuid": None})
+        reading = reading.model_copy(update={"account": hidden})
+    return replace(
+        state,
+        reading=reading,
+        trouble=None if trouble is None else replace(trouble, sentence=f"{trouble.phase.value}.", hint=""),
+        notice="",
+        looked=(),
+    )
