@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from claude_meter_tui.analysis import attribution
 from claude_meter_tui.analysis.carried import added_by, begins
 from claude_meter_tui.domain.instances import instance_of
+from claude_meter_tui.turns.spent import spent_by
 from claude_meter_tui.turns.transcripts.following import Follower, Following
 from claude_meter_tui.turns.transcripts.ledger import Ledger
 from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from claude_meter_tui.analysis.attribution import Rise, Share
-    from claude_meter_tui.analysis.outlook import Outlook
+    from claude_meter_tui.analysis.outlook import Outlook, WindowOutlook
     from claude_meter_tui.domain.instances import Instance, Point
     from claude_meter_tui.domain.windows import Reading, Window
     from claude_meter_tui.store.store import Store
+    from claude_meter_tui.turns.spent import Spent
     from claude_meter_tui.turns.sums import TokenSum
     from claude_meter_tui.turns.turn import Piece, Turn
 
@@ -123,6 +125,9 @@ class LocalSide:
         self._shares: _Kept[dict[str, float]] = _Kept({})
         self._shares_of: object = None
         self._shares_at = datetime(1970, 1, 1, tzinfo=UTC)
+        self._spent: _Kept[dict[str, tuple[Spent, ...]]] = _Kept({})
+        self._spent_of: object = None
+        self._spent_at = self._shares_at
         self._sums: _Kept[LocalSums | None] = _Kept(None)
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
@@ -220,6 +225,33 @@ class LocalSide:
             return added_by(outlook, self._ledger.turns(min(since.values(), default=_EVER), _EVER), since)
 
         return self._added.get(lambda: (self._ledger.change(), outlook, reading), made)
+
+    def spent(
+        self, window: Window, points: Sequence[Point], outlook: WindowOutlook | None, now: datetime, skew: timedelta
+    ) -> dict[str, tuple[Spent, ...]]:
+        """What this instance of a window went to, by model, project and session; in a burst of turns not at each.
+
+        Args:
+            window: which.
+            points: its readings, oldest first, by the server's clock, as `now` is.
+            outlook: what a token costs, if that is known.
+            now: the moment.
+            skew: how far the server's clock is ahead of the local one.
+        """
+        since = instance_of(window, points, now).since
+        shape = (window.key, since, outlook is None)
+
+        def made() -> dict[str, tuple[Spent, ...]]:
+            self._spent_of, self._spent_at = shape, now
+            if since is None:
+                return {}
+            turns = self._ledger.turns(milliseconds(since - skew), milliseconds(now - skew) + 1)
+            prices = outlook["points_a_token"] if outlook is not None else {}
+            return spent_by(turns, attribution.what_counts(window)[1], prices)
+
+        if shape == self._spent_of and timedelta(0) <= now - self._spent_at < _SHARES_EVERY:
+            return self._spent.answer
+        return self._spent.get(lambda: (self._ledger.change(), shape), made)
 
     def _compared(
         self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.dashboard.view import Earlier, View
     from claude_meter_tui.polling.state import MeterState
 
 
@@ -22,7 +22,20 @@ def masked(view: View) -> View:
         accounts=tuple(_masked(state, number) for number, state in enumerate(states)) if view.accounts else (),
         flash="",
         filter="",
+        earlier=None if view.earlier is None else _without_names(view.earlier),
     )
+
+
+def _without_names(earlier: Earlier) -> Earlier:
+    if earlier.spent is None:
+        return earlier
+    spent = {
+        group: tuple(
+            each if group == "model" else each._replace(name=f"{group} {number}") for number, each in enumerate(rows, 1)
+        )
+        for group, rows in earlier.spent.items()
+    }
+    return earlier._replace(spent=spent)
 
 
 def _masked(state: MeterState, number: int) -> MeterState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui.analysis.carried import LIKELY_FROM
 from claude_meter_tui.domain import urgency
@@ -17,10 +17,24 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.analysis.local_side import Beside, LocalSums
     from claude_meter_tui.analysis.outlook import Range, WindowOutlook
+    from claude_meter_tui.domain.earlier import PastInstance
     from claude_meter_tui.domain.instances import Point
     from claude_meter_tui.domain.windows import ExtraUsage, Window
     from claude_meter_tui.output.pace_words import Pace
     from claude_meter_tui.polling.state import MeterState, Phase
+    from claude_meter_tui.turns.spent import Spent
+
+
+class Earlier(NamedTuple):
+    """Of the window with that key: its instances, the newest first, its use by the hours of the week, what it went to.
+
+    `spent` is by model, project and session; None where nothing local is known yet.
+    """
+
+    key: str
+    instances: tuple[PastInstance, ...] = ()
+    by_hour: tuple[tuple[float, ...], ...] = ()
+    spent: Mapping[str, tuple[Spent, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,8 @@ class View:
 
     `accounts` are the states of all accounts, `account` the number of the one shown, `all_accounts` whether all are
     wished for as rows. `outlooks` is what the analysis says of each window's instance, `estimates` how full they are by
-    now where that is not read, `span_shares` how each filled over its span so far.
+    now where that is not read, `span_shares` how each filled over its span so far. `earlier` is what the screen of
+    the past shows; None while nobody looks.
     """
 
     state: MeterState
@@ -71,6 +86,7 @@ class View:
     outlooks: Mapping[str, WindowOutlook] = field(default_factory=dict)
     estimates: Mapping[str, Range] = field(default_factory=dict)
     span_shares: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    earlier: Earlier | None = None
 
     @property
     def true_now(self) -> datetime:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from claude_meter_tui.analysis.carried import estimates, of_window
 from claude_meter_tui.dashboard.chart_range import range_in, span_of
+from claude_meter_tui.dashboard.view import Earlier
 from claude_meter_tui.dashboard.widgets.chart.cells import column_values
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _MOST_POINTS = 1200
 _FINEST = timedelta(minutes=1)
 _PAST_EVERY = timedelta(seconds=60)
 _SPAN_PARTS = 24
+_LOOK_BACK, _FINE = timedelta(days=57), timedelta(minutes=2)
 
 
 class ViewLoader:
@@ -50,6 +52,7 @@ class ViewLoader:
         self._past_at = datetime(1970, 1, 1, tzinfo=UTC)
         self._outlook_of: object = None
         self._outlooks: dict[str, WindowOutlook] = {}
+        self._earlier_of: tuple[object, ...] = ()
         self._local: LocalSide | None = None
         self._local_of: PolledAccount | None = None
 
@@ -120,6 +123,28 @@ class ViewLoader:
         if view.outlooks == self._outlooks and view.estimates == by_now:
             return view
         return replace(view, outlooks=self._outlooks, estimates=by_now)
+
+    def with_earlier(self, view: View, *, wanted: bool) -> View:
+        """The view with what the screen of the past shows, while that is open."""
+        window = view.chosen
+        if not wanted or window is None:
+            return view if view.earlier is None else replace(view, earlier=None)
+        now, shape = view.true_now, (self._accounts.chosen, window.key, window.length_seconds, view.state.version)
+        earlier = view.earlier
+        if earlier is None or shape != self._earlier_of:
+            from claude_meter_tui.domain.earlier import past_instances, use_by_hour
+
+            self._earlier_of = shape
+            long = self._accounts.poller.history(now - _LOOK_BACK, now, window=window.key, every=_FINE)
+            points = long.get(window.key, [])
+            instances = tuple(past_instances(points, window.length_seconds, now))
+            earlier = Earlier(window.key, instances, tuple(map(tuple, use_by_hour(points))))
+        spent = None
+        if self._local is not None:
+            spent = self._local.spent(window, view.points, view.outlook_of(window), now, view.state.skew)
+        if spent is not earlier.spent:
+            earlier = earlier._replace(spent=spent)
+        return view if earlier is view.earlier else replace(view, earlier=earlier)
 
     def with_local(self, view: View) -> View:
         """The view with its local side; itself if nothing is new."""

@@ -31,6 +31,7 @@ KEYS = (
     Key("first", ("g", "home"), "First window", "select it"),
     Key("last", ("G", "end"), "Last window", "select it"),
     Key("detail", ("enter",), "Detail", "the selected window in full"),
+    Key("past", ("i",), "Past", "earlier instances and their peaks, busy hours, what this one went to"),
     Key("compare", ("c",), "Compare", "the local token sum beside the server's window"),
     Key("older_turns", ("pagedown",), "Older turns", "scroll the turns of the comparison"),
     Key("newer_turns", ("pageup",), "Newer turns", "scroll the turns of the comparison"),

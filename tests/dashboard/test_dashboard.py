@@ -36,7 +36,7 @@ async def test_every_state_at_every_size(
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize(
-    "keys", ["enter", "question_mark", "enter h", "percent_sign"], ids=lambda keys: keys.replace(" ", "-")
+    "keys", ["enter", "question_mark", "enter h", "percent_sign", "z"], ids=lambda keys: keys.replace(" ", "-")
 )
 async def test_what_the_keys_open_at_every_size(
     snapshot, bench: Bench, scratch_home: Path, keys: str, size: tuple[int, int]

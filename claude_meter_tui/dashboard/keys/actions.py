@@ -115,10 +115,26 @@ class Actions(ViewActions):
         self.push_screen(screen)
         self._fill()
 
+    def action_past(self) -> None:
+        """Open the selected window's past; the same key closes it."""
+        from claude_meter_tui.dashboard.screens.past import PastScreen
+
+        if self.view is None or isinstance(self.screen, PastScreen):
+            self.call_later(self.action_back)
+            return
+        if self.view.chosen is None:
+            self._flash("There is no window yet.")
+            return
+        screen = PastScreen(classes=self._glyph_class() or None)
+        screen.set_reactive(PastScreen.view, self.view)
+        self.push_screen(screen)
+        self._fill()
+
     async def action_back(self) -> None:
         """Leave a screen; on the main one end the readout, a large panel, the filter, then take the notice away."""
         if len(self.screen_stack) > 1:
             await super().action_back()
+            self._fill()
         elif self.view is not None and self.view.cursor is not None:
             self.view = replace(self.view, cursor=None)
         elif self.view is not None and self.view.enlarged is not None:
@@ -306,7 +322,9 @@ class Actions(ViewActions):
         """The view with what is to be read for it; nothing before the first paint."""
         if self._timer is None:
             return view
-        return self._loader.with_local(self._loader.with_outlook(self._loader.with_points(view)))
+        view = self._loader.with_local(self._loader.with_outlook(self._loader.with_points(view)))
+        wanted = any(getattr(screen, "shows_earlier", False) for screen in self.screen_stack)
+        return self._loader.with_earlier(view, wanted=wanted)
 
     def _fill(self) -> None:
         if self.view is not None and self.is_running:

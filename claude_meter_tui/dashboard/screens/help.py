@@ -43,6 +43,7 @@ _READING = (
 _KEYS = (
     ("next previous 1-9", "select a window (home, end: first, last)"),
     ("detail esc", "its detail, and back"),
+    ("past", "earlier instances, busy hours, what this one went to"),
     ("compare", "the local token sum beside the server's window"),
     ("older_turns newer_turns", "older and newer turns there"),
     ("history", "the chart over this span or four spans"),

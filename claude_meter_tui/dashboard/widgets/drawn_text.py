@@ -29,7 +29,7 @@ Lines = tuple[Line, ...]
 
 # One character for one, so that a line is as long in ASCII as it is in Unicode.
 _ASCII = str.maketrans(
-    dict(zip("━╸─┃▸●○◷✕‖·…–→≈▖▲⏎│┤┊↻↓↑◌▒░◆•", "=-.|>*oWx=-~->~-!<||:rvno+.o*", strict=True))
+    dict(zip("━╸─┃▸●○◷✕‖·…–→≈▖▲⏎│┤┊↻↓↑◌▓▒░◆•≥≤×", "=-.|>*oWx=-~->~-!<||:rvno%+.o*><x", strict=True))
     | dict(zip("█▇▆▅▄▃▂▁", "#####==_", strict=True))
 )
 

@@ -57,6 +57,7 @@ _MAIN = (
     Key("used_or_left", "left", "app.used_or_left", 6),
     Key("read", "read", "app.read", 4),
     Key("zoom_in zoom_out", "zoom", "app.zoom(1)", 9),
+    Key("past", "past", "app.past", 6),
     Key("enlarge", "enlarge", "app.enlarge", 10),
     Key("filter", "filter", "app.filter", 11),
     Key("pause", "pause", "app.pause", 7),
@@ -84,6 +85,11 @@ _KEYS_OF = {
         Key("read", "read", "app.read", 4),
         Key("zoom_in zoom_out", "zoom", "app.zoom(1)", 6),
     ),
+    "past": (
+        Key("esc", "back", "app.back", 1),
+        Key("next previous", "window", "app.select(1)", 2),
+        Key("used_or_left", "left", "app.used_or_left", 3),
+    ),
     "compare": (
         Key("compare", "windows", "app.compare", 1),
         Key("next previous", "window", "app.select(1)", 2),
@@ -106,7 +112,7 @@ class KeyBar(DrawnText):
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """As many keys as fit."""
-        if view.flash and self.kind in ("compare", "accounts"):
+        if view.flash and self.kind in ("compare", "accounts", "past"):
             return (((f" {view.flash}", "bold $warning"),),)
         kind = self.kind
         if kind == "main" and not view.windows:

@@ -198,15 +198,23 @@ class Ledger:
 
 
 def _by_project(parts: dict[str, TokenSum]) -> dict[str, TokenSum]:
-    """The sums of projects, named as Claude Code names their folders, where that says which one it is.
+    """The sums of projects under the names of `project_names`."""
+    found: dict[str, TokenSum] = {}
+    for name, shown_as in project_names(parts).items():
+        found.setdefault(shown_as, TokenSum()).add(parts[name])
+    return found
+
+
+def project_names(found_as: Iterable[str]) -> dict[str, str]:
+    """Projects as they were found → as Claude Code names their folders, where that says which one it is.
 
     Its folders have `-` for every character but ASCII letters and digits, so that two projects can share one; there,
     and where nobody could read the name, a project is named by its path (FACTS §9).
     """
     folders: dict[str, list[str]] = {}
-    for name in parts:
+    for name in found_as:
         folders.setdefault(folder_of_path(name), []).append(name)
-    found: dict[str, TokenSum] = {}
+    found: dict[str, str] = {}
     for names in folders.values():
         paths = [name for name in names if is_path(name)]
         written = [name for name in names if name not in paths]
@@ -214,7 +222,7 @@ def _by_project(parts: dict[str, TokenSum]) -> dict[str, TokenSum]:
             shown_as = name
             if len(paths) == 1:
                 shown_as = (written or [encoded_path(paths[0])])[0] if paths[0].isascii() else paths[0]
-            found.setdefault(shown_as, TokenSum()).add(parts[name])
+            found[name] = shown_as
     return found
 
 
