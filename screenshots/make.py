@@ -63,6 +63,7 @@ PICTURES = (
     Picture("detail", (100, 30), ("enter",)),
     Picture("compare", (140, 30), ("c",)),
     Picture("compare-narrow", (70, 24), ("c",)),
+    Picture("past", (120, 30), ("home", "i")),
     Picture("accounts", (110, 24), ("A",), another=True),
     Picture("history", (100, 26), ("home", "h"), theme="colorblind"),
     Picture("waiting", (100, 24), scenario="rate-limited", late=timedelta(minutes=21)),

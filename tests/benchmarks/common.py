@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,12 @@ class Pane:
         while text not in self.text():
             assert time.monotonic() < end, self.text()
             time.sleep(0.1)
+
+    def record(self, file: Path) -> Path:
+        """Write what the program sends to the terminal from now on into a file."""
+        file.touch()
+        self._run("pipe-pane", "-o", f"cat >> {shlex.quote(str(file))}")
+        return file
 
     def close(self) -> None:
         self._run("kill-server")

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 from conftest import NOON, Bench, log_in, payload
+from hypothesis import given
+from hypothesis import strategies as st
 from screens import SIZES, lines, reach, settle, shown, text
 from textual.app import App
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.theme import Theme
+from textual.widget import Widget
 
 from claude_meter_tui.commands.dashboard import has_few_colours
 from claude_meter_tui.dashboard.themes import THEMES
-from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText
+from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, _cells, changed_regions
 from claude_meter_tui.dashboard.widgets.gauge import Gauge
 from claude_meter_tui.demo.server import Reply
 from claude_meter_tui.domain.errors import StoreError
@@ -343,6 +346,43 @@ async def test_only_what_reads_differently_is_painted_again(bench: Bench, scratc
         assert counted_before_the_minute == []
         painted = {picture.key for picture in counted if isinstance(picture, Gauge)}
         assert "five_hour" in painted and "seven_day_omelette" not in painted
+
+
+async def test_a_second_repaints_the_cells_of_its_countdown_and_nothing_around_them(
+    bench: Bench, scratch_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reach(bench, Phase.LIVE, scratch_home)
+    bench.poller.pause()
+    async with shown(bench) as pilot:
+        bench.clock.advance(hours=1, minutes=55)  # the 5-hour window is in its last ten minutes
+        pilot.app._tick()
+        await settle(pilot)
+        cells: dict[str, int] = {}
+        usual = Widget._set_dirty
+
+        def counting(widget: Widget, *regions: Region) -> None:
+            area = sum(region.area for region in regions) if regions else widget.outer_size.area
+            cells[type(widget).__name__] = cells.get(type(widget).__name__, 0) + area
+            usual(widget, *regions)
+
+        monkeypatch.setattr(Widget, "_set_dirty", counting)
+        for _ in range(5):
+            bench.clock.advance(seconds=1)
+            pilot.app._tick()
+            await pilot.pause()
+        assert cells and sum(cells.values()) <= 5 * 20, cells
+
+
+@given(st.lists(st.lists(st.tuples(st.text(max_size=6), st.sampled_from(["", "bold"])), max_size=4), max_size=3))
+def test_every_cell_that_differs_is_in_a_region(drawn: list[list[tuple[str, str]]]) -> None:
+    before = tuple(tuple(line) for line in drawn)
+    after = tuple((*line, ("x", "")) if number % 2 else line[1:] for number, line in enumerate(before))
+    regions = changed_regions(before, after)
+    for y, (one, other) in enumerate(zip(before, after, strict=True)):
+        old, new = _cells(one), _cells(other)
+        differ = {x for x in range(max(len(old), len(new))) if old[x : x + 1] != new[x : x + 1]}
+        inside = {x for region in regions if region.y == y for x in range(region.x, region.right)}
+        assert differ <= inside and (len(old) == len(new) or not differ or max(inside) >= max(len(old), len(new)) - 1)
 
 
 async def test_the_timer_sleeps_until_a_text_changes(bench: Bench, scratch_home: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -100,8 +101,10 @@ class DrawnText(Surviving, Widget, can_focus=False):
         self._name_frame()
         if self._painted is None or self.view is None or self.depends_on(self.view) == self._painted_of:
             return
-        if self.lines() != self._painted:
-            self.refresh()
+        lines = self.lines()
+        if lines != self._painted:
+            # Only these cells are sent to the terminal: a countdown is four of a hundred.
+            self.refresh(*changed_regions(self._painted, lines))
 
     def render(self) -> RenderResult:
         """The lines as Textual content."""
@@ -136,6 +139,37 @@ class GrowingText(DrawnText):
             if wanted != size.height:
                 self.refresh(layout=True)
         super().watch_view()
+
+
+def changed_regions(before: Lines, after: Lines) -> list[Region]:
+    """The cells that differ, a run in each line; none of lines that were not there: then all is another."""
+    if len(before) != len(after):
+        return []
+    found = []
+    for y, (one, other) in enumerate(zip(before, after, strict=True)):
+        if one == other:
+            continue
+        old, new = _cells(one), _cells(other)
+        first = next((x for x, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+        same_end = 0
+        if len(old) == len(new):
+            same_end = next((x for x in range(len(old) - first) if old[-1 - x] != new[-1 - x]), 0)
+        found.append(Region(first, y, max(1, max(len(old), len(new)) - first - same_end), 1))
+    return found
+
+
+def _cells(line: Line) -> list[tuple[str, str]]:
+    """What stands in each cell; a wide character in both of its cells."""
+    found: list[tuple[str, str]] = []
+    for text, style in line:
+        if text.isascii():
+            found += [(sign, style) for sign in text]
+        else:
+            # A sign that takes no cell belongs to the one before it: then the whole piece counts as one.
+            whole = cell_len(text) != sum(cell_len(sign) or -1 for sign in text)
+            signs = [text] * cell_len(text) if whole else [sign for sign in text for _ in range(cell_len(sign))]
+            found += [(sign, style) for sign in signs]
+    return found
 
 
 def width_of(line: Line) -> int:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES, bar
-from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines, cropped, fitted, width_of
+from claude_meter_tui.dashboard.widgets.drawn_text import (
+    DrawnText,
+    Line,
+    Lines,
+    cropped,
+    first_fitting,
+    fitted,
+    width_of,
+)
 from claude_meter_tui.output import words
 
 if TYPE_CHECKING:
@@ -54,7 +62,7 @@ class PastPanel(DrawnText):
         if window is None or earlier is None or earlier.key != window.key:
             return ((("Looking at what is stored …", _QUIET),),)
         lead: list[Line] = [] if self.gutter.height else [((window.label, _HEAD),)]
-        lead += [(line,) for line in _sentences(window, earlier.instances)]
+        lead.append(first_fitting(width, *_sentences(window, earlier.instances)))
         if width >= _COLUMNS_FROM:
             left = (width - 3) // 2
             room = height - len(lead) - 1
@@ -85,19 +93,28 @@ def _beside(left: Sequence[Line], right: Sequence[Line], width: int) -> list[Lin
     return found
 
 
-def _sentences(window: Window, instances: Sequence[PastInstance]) -> list[tuple[str, str]]:
-    """`Full in 3 of the last 8 weeks read · usually 76 % at its end, 41 to 100 %`."""
+def _sentences(window: Window, instances: Sequence[PastInstance]) -> list[Line]:
+    """`Full in 3 of the last 8 weeks read · usually 76 % at its end, 41 to 100 %`, and shorter."""
     ended = [each for each in instances if each.cleared_at is not None]
     if not ended:
-        return [("No instance has ended since it is read: its peaks come to stand here.", _QUIET)]
+        return [
+            (("No instance has ended since it is read: its peaks come to stand here.", _QUIET),),
+            (("No instance has ended yet.", _QUIET),),
+        ]
     full, peaks = sum(each.was_full for each in ended), [each.peak for each in ended]
+    style = "bold $error" if full else ""
     name = "week" if (window.length_seconds or 0) > _A_WEEK else "session" if window.group == "session" else "instance"
     if len(ended) == 1:
-        text = f"The one {name} read to its end came to {peaks[0]:.0f} %"
-        return [(text, "bold $error" if full else "")]
-    head = f"Full in {full or 'none'} of the last {len(ended)} {name}s read"
-    usual = f"usually {median(peaks):.0f} % at its end, {min(peaks):.0f} to {max(peaks):.0f} %"
-    return [(f"{head} · {usual}", "bold $error" if full else "")]
+        return [
+            ((f"The one {name} read to its end came to {peaks[0]:.0f} %", style),),
+            ((f"The {name} before: {peaks[0]:.0f} %", style),),
+        ]
+    usual, count = f"usually {median(peaks):.0f} %", f"{full or 'none'} of the last {len(ended)} {name}s"
+    return [
+        ((f"Full in {count} read · {usual} at its end, {min(peaks):.0f} to {max(peaks):.0f} %", style),),
+        ((f"Full in {count} · {usual}", style),),
+        ((f"Full {full}/{len(ended)} · {usual}", style),),
+    ]
 
 
 # --- what it went to -----------------------------------------------------------------------------------------------

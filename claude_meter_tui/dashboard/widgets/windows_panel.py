@@ -61,6 +61,7 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
     room = 1
     """How many lines there are for heads and gauges: the screen says so before the layout is made."""
     tiny = False
+    _named = ("", "")
 
     def compose(self) -> ComposeResult:
         """A gauge for each window already known; others come with their reading."""
@@ -108,10 +109,12 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
             count = len(view.matching)
             found = f"{count} of {len(view.windows)} with" if count else "none has"
             title += f", {found} “{view.filter}”"
-        self.border_title = Content(title)
         legends = [each.format(*view.looks.thresholds) for each in _LEGENDS]
         legend = next((each for each in legends if len(each) + 6 <= self.size.width), "")
-        self.border_subtitle = Content(in_ascii(legend) if view.ascii else legend)
+        named = (title, in_ascii(legend) if view.ascii else legend)
+        if named != self._named:  # each assignment draws the whole panel anew
+            self._named = named
+            self.border_title, self.border_subtitle = map(Content, named)
         gauges = {gauge.key: gauge for gauge in self.query(Gauge)}
         shown = [gauges[key] for key in keys if key in gauges]
         if not force and shown == [gauge for gauge in self.query(Gauge) if gauge.display]:
