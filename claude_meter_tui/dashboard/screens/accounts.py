@@ -122,6 +122,8 @@ def _figure(window: Window, level: str, now: datetime) -> tuple[Piece, ...]:
 class AccountsScreen(Surviving, Screen[int]):
     """Picks an account; ends with its number."""
 
+    CSS_PATH = "screens.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "Next account"),
         Binding("k,up", "move(-1)", "Previous account"),

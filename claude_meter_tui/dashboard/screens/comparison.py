@@ -30,6 +30,8 @@ class Comparing(Protocol):
 class CompareScreen(Surviving, Screen[None]):
     """The selected window's comparison; j/k move on to the next."""
 
+    CSS_PATH = "screens.tcss"
+
     view: reactive[View | None] = reactive(None, repaint=False)
 
     def on_resize(self, _: Resize) -> None:

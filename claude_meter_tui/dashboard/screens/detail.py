@@ -135,6 +135,8 @@ def _pair(pair: tuple[str, str], name_width: int, width: int) -> Line:
 class DetailScreen(Surviving, Screen[None]):
     """The selected window; j/k move on to the next."""
 
+    CSS_PATH = "screens.tcss"
+
     view: reactive[View | None] = reactive(None, repaint=False)
 
     def compose(self) -> ComposeResult:

@@ -25,6 +25,8 @@ class FilterScreen(ModalScreen[None]):
         filter_by: told the letters at every change.
     """
 
+    CSS_PATH = "screens.tcss"
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "end", "All windows", priority=True)]
 
     def __init__(self, letters: str, filter_by: Callable[[str], None]) -> None:

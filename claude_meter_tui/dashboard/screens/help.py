@@ -5,16 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
-
-from claude_meter_tui.dashboard.widgets.drawn_text import to_ascii
+from claude_meter_tui.dashboard.screens.sheet import SheetScreen
 from claude_meter_tui.settings.keys import KEY_NAMES, sign
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
     from textual.binding import BindingType
 
     from claude_meter_tui.dashboard.widgets.drawn_text import Line
@@ -85,29 +79,19 @@ _BESIDE_FROM = 34
 _WIDEST = 84
 
 
-class HelpScreen(ModalScreen[None]):
-    """A scrollable sheet over the screen; any of its keys closes it."""
+class HelpScreen(SheetScreen):
+    """Any of its keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,question_mark,f1,q,enter", "dismiss", "Close")]
+    title_words = "help"
 
     def __init__(self, looks: Looks, *, ascii_only: bool) -> None:
-        super().__init__(classes="-ascii" if ascii_only else "")
-        self._ascii, self._looks = ascii_only, looks
+        super().__init__(ascii_only=ascii_only)
+        self._looks = looks
 
-    def compose(self) -> ComposeResult:
+    def lines(self, width: int) -> list[Line]:
         """The keys and the signs first, then why the two figures differ."""
-        # A sheet without a border has no title: its first line says how to leave.
-        yield Static("help - esc closes", classes="leave")
-        sheet = VerticalScroll(Static(id="help"))
-        sheet.border_title = "help - esc closes" if self._ascii else "help · esc closes"
-        yield sheet
-
-    def on_resize(self) -> None:
-        """Another width has another way to set the two columns."""
-        lines = _lines(self.size.width, self._looks)
-        shown = [to_ascii(line) for line in lines] if self._ascii else lines
-        text = Content("\n").join(Content.assemble(*line) for line in shown)
-        self.query_one("#help", Static).update(text)
+        return _lines(width, self._looks)
 
 
 def _keys(looks: Looks) -> list[tuple[str, str]]:

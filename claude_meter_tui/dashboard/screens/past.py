@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class PastScreen(Surviving, Screen[None]):
     """The selected window's; j/k move on to the next."""
 
+    CSS_PATH = "screens.tcss"
+
     view: reactive[View | None] = reactive(None, repaint=False)
     shows_earlier = True
 

@@ -5,50 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
-from claude_meter_tui.dashboard.widgets.drawn_text import Line, to_ascii
+from claude_meter_tui.dashboard.screens.sheet import SheetScreen
 from claude_meter_tui.domain.foreign_text import shown
 
 if TYPE_CHECKING:
-    from textual.app import ComposeResult
     from textual.binding import BindingType
 
+    from claude_meter_tui.dashboard.widgets.drawn_text import Line
     from claude_meter_tui.settings.held import Held
 
 _QUIET = "$meter-countdown"
 _WIDE = 70
 
 
-class SettingsScreen(ModalScreen[None]):
-    """A scrollable sheet over the screen."""
+class SettingsScreen(SheetScreen):
+    """One setting a line, or two lines where it is narrow."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,comma,q,enter", "dismiss", "Close"),
         Binding("e", "edit", "Edit"),
     ]
+    title_words = "settings"
+    leave_words = "e opens the file in your editor · esc closes"
 
     def __init__(self, held: list[Held], *, ascii_only: bool) -> None:
-        super().__init__(classes="-ascii" if ascii_only else "")
-        self._held, self._ascii = held, ascii_only
+        super().__init__(ascii_only=ascii_only)
+        self._held = held
 
-    def compose(self) -> ComposeResult:
-        """One setting a line, or two lines where it is narrow."""
-        yield Static("settings - e edits, esc closes", classes="leave")
-        sheet = VerticalScroll(Static(id="settings"))
-        sheet.border_title = Content("settings - e edits, esc closes" if self._ascii else "settings")
-        sheet.border_subtitle = Content("" if self._ascii else "e opens the file in your editor · esc closes")
-        yield sheet
-
-    def on_resize(self) -> None:
-        """Another width has another way to set it."""
-        lines = [line for each in self._held for line in _lines(each, self.size.width)]
-        drawn = [to_ascii(line) for line in lines] if self._ascii else lines
-        text = Content("\n").join(Content.assemble(*line) for line in drawn)
-        self.query_one("#settings", Static).update(text)
+    def lines(self, width: int) -> list[Line]:
+        """In the file's order."""
+        return [line for each in self._held for line in _lines(each, width)]
 
     async def action_edit(self) -> None:
         """Leave this sheet, which would show what held before, and edit."""
