@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from claude_meter_tui.dashboard.arrangement import Areas, Wanted, arrange, is_tiny
+from claude_meter_tui.dashboard.arrangement import Area, Areas, Wanted, arrange, is_tiny
 from claude_meter_tui.dashboard.crash_notices import Surviving
 from claude_meter_tui.dashboard.screens.accounts import AccountStrip, strip_height
 from claude_meter_tui.dashboard.widgets.chart.history_chart import HistoryChart
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText
 
-_PARTS: dict[str, type[Widget]] = {
+_PARTS: dict[str, type[DrawnText | WindowsPanel]] = {
     "header": Header,
     "notice": Notice,
     "strip": AccountStrip,
@@ -52,20 +53,12 @@ class MainScreen(Surviving, Screen[None]):
     def __init__(self, *, id: str, classes: str) -> None:  # noqa: A002 - as Textual names it
         super().__init__(id=id, classes=classes)
         self.areas: Areas = {}
+        self._parts: dict[str, Widget] = {}
 
     def compose(self) -> ComposeResult:
-        """Every part, bound to this screen's view."""
-        for name, part in _PARTS.items():
-            widget = part().data_bind(MainScreen.view)
-            widget.display = False
-            widget.id = f"part-{name}"
-            if name == "stop":
-                widget.border_title = "next stop"
-            yield widget
-
-    def on_mount(self) -> None:
-        """The first places, before the first paint."""
-        self._arrange(self.app.size)
+        """The parts that have a place at this size, put there already; the others come when they have one."""
+        self._plan(self.app.size)
+        yield from self._parts.values()
 
     def on_resize(self) -> None:
         """Another size has other places."""
@@ -77,35 +70,47 @@ class MainScreen(Surviving, Screen[None]):
             self._arrange(self.size)
 
     def _arrange(self, size: Size) -> None:
+        there = set(self._parts)
+        self._plan(size)
+        if made := [part for name, part in self._parts.items() if name not in there]:
+            self.mount_all(made)
+
+    def _plan(self, size: Size) -> None:
+        """Put every part into its place; make those that have one for the first time."""
         view = self.view
         if view is None or not size.width:
             return
         wanted = wanted_of(view, size)
-        if (put := (size, wanted, view.ascii)) == self._put:
-            self._told(view)
-            return
-        self._put = put
-        self.areas = arrange(size.width, size.height, wanted)
-        for name, part in _PARTS.items():
-            widget, area = self.query_one(part), self.areas.get(name)
-            if area is None:
-                widget.display = False
-                continue
-            widget.set_class(area.framed, "-framed")
-            widget.styles.offset = (area.x, area.y)
-            widget.styles.width, widget.styles.height = area.width, area.height
-            widget.display = True
-        self._told(view)
+        if (put := (size, wanted, view.ascii)) != self._put:
+            self._put = put
+            self.areas = arrange(size.width, size.height, wanted)
+            for name in self._parts.keys() - self.areas.keys():
+                self._parts[name].display = False
+            for name, area in self.areas.items():
+                self._put_part(name, area, view)
+        self._told(view, size)
 
-    def _told(self, view: View) -> None:
+    def _put_part(self, name: str, area: Area, view: View) -> None:
+        part = self._parts.get(name)
+        if part is None:
+            kind = _PARTS[name]
+            part = self._parts[name] = kind(id=f"part-{name}").data_bind(MainScreen.view)
+            part.set_reactive(kind.view, view)  # before the first binding, so that it is composed whole
+            if name == "stop":
+                part.border_title = "next stop"
+        part.set_class(area.framed, "-framed")
+        part.styles.offset = (area.x, area.y)
+        part.styles.width, part.styles.height = area.width, area.height
+        part.display = True
+
+    def _told(self, view: View, size: Size) -> None:
         """Tell the table its lines, and the status line how many windows have none."""
-        area = self.areas.get("windows")
-        if area is None:
+        area, panel, status = self.areas.get("windows"), self._parts.get("windows"), self._parts.get("status")
+        if area is None or not isinstance(panel, WindowsPanel):
             return
-        panel, status = self.query_one(WindowsPanel), self.query_one(TinyStatus)
-        panel.given(area.height - 2 * area.framed, tiny=is_tiny(self.size.width, self.size.height))
+        panel.given(area.height - 2 * area.framed, tiny=is_tiny(size.width, size.height))
         hidden = len(view.windows) - len(panel.shown_keys(view))
-        if hidden != status.hidden:
+        if isinstance(status, TinyStatus) and hidden != status.hidden:
             status.hidden = hidden
             status.refresh()
 
