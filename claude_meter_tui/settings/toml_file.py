@@ -43,8 +43,8 @@ class WindowsTable(_Table):
 class ThresholdsTable(_Table):
     """`[thresholds]`: from how many percent on a window warns."""
 
-    warning: float | None = Field(default=None, ge=1, le=100, description="`!`")
-    critical: float | None = Field(default=None, ge=1, le=100, description="`!!`")
+    warning: float | None = Field(default=None, ge=1, le=100, description="from so many percent on a window has `!`")
+    critical: float | None = Field(default=None, ge=1, le=100, description="from so many percent on it has `!!`")
 
     @model_validator(mode="after")
     def _in_order(self) -> ThresholdsTable:

@@ -48,4 +48,4 @@ def _lines(each: Held, width: int) -> list[Line]:
     named = (f" {each.name:<20}", "bold")
     if width < _WIDE:
         return [((f" {each.name}", "bold"),), ((f"   {value}", "$accent" if whence else ""),)]
-    return [(named, (f"{value:<24}", "$accent" if whence else ""), (f" {each.means}", _QUIET))]
+    return [(named, (f"{value:<26}", "$accent" if whence else ""), (f" {each.means}", _QUIET))]
