@@ -152,13 +152,10 @@ def _flat(width: int, height: int, wanted: Wanted) -> Areas:
         found["chart"] = chart
         found["windows"] = Area(0, top, table, min(bottom - top, wanted.rows + 1))
         return found
-    spare = height - 2 - wanted.rows
-    top = 0
-    if spare > 0:
-        found["header"] = Area(0, 0, width, 1)
-        top, spare = 1, spare - 1
-    found["stop"] = Area(0, top, width, 1)
-    top += 1
+    # What the numbers are worth goes before one more row of them: which are left out is said.
+    found["header"] = Area(0, 0, width, 1)
+    found["stop"] = Area(0, 1, width, 1)
+    top, spare = 2, height - 3 - wanted.rows
     if wanted.notice and spare >= wanted.notice:
         found["notice"] = Area(0, top, width, wanted.notice)
         top, spare = top + wanted.notice, spare - wanted.notice

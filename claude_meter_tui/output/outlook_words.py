@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.analysis.outlook import Outlook, Quantiles, Range, WindowOutlook
 
-_HOLDS_FROM = 0.9
+SAID_FROM = 0.1
+"""A window that fills with less probability than this is said to hold."""
 # A share of a window that small is not told from rounding.
 _ELSEWHERE_FROM = 0.04
 
@@ -94,7 +95,7 @@ def row_words(window: WindowOutlook, now: datetime) -> tuple[str, str]:
         return "", ""
     if window["utilization"] >= 100:
         return "full", "full"
-    if probability < 1 - _HOLDS_FROM or at is None:
+    if probability < SAID_FROM or at is None:
         return "holds", "holds"
     if probability < LIKELY_FROM:
         return f"may fill · {chance(probability)}", f"may {chance(probability)}"
@@ -137,7 +138,7 @@ def outlook_figures(window: WindowOutlook, estimate: Range | None, now: datetime
             found.append(("now", text))
     at, probability, level = window["full_at"], window["probability"], window["at_reset"]
     if probability is not None and window["utilization"] < 100:
-        if at is not None and probability >= 1 - _HOLDS_FROM:
+        if at is not None and probability >= SAID_FROM:
             when = clock_time(moment_of(at["p50"]), now)
             found.append(("fills", f"{chance(probability)} before it clears, likely {when}"))
             found.append(("between", f"{between(at, now)} (80 %)"))

@@ -27,7 +27,11 @@ from claude_meter_tui.polling.state import Phase
 USAGE = "/api/oauth/usage"
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+# Height and width are separate questions.
+COMPOSED = (*SIZES, (160, 12), (120, 14), (120, 20), (80, 8), (200, 50), (300, 80))
+
+
+@pytest.mark.parametrize("size", COMPOSED, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("phase", list(Phase), ids=lambda phase: phase.value.replace(" ", "-"))
 async def test_every_state_at_every_size(
     snapshot, bench: Bench, scratch_home: Path, phase: Phase, size: tuple[int, int]

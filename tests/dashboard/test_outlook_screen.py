@@ -171,3 +171,20 @@ async def test_a_stored_outlook_of_another_shape_says_nothing(bench: Bench, text
     bench.poller = bench.another_poller()
     async with shown(bench, (120, 36), expect_trouble=True) as pilot:
         assert "7-day Opus" in text(pilot) and "at this pace" in text(pilot)
+
+
+async def test_the_next_one_is_the_likeliest_to_fill_not_the_fullest(bench: Bench) -> None:
+    await bench.poller.beat()
+    outlook = outlook_of(bench)
+    for window in outlook["windows"]:
+        if window["key"] == "five_hour":
+            window["probability"], window["full_at"] = (
+                0.3,
+                {name: iso_utc(NOON + HOURS) for name in ("p10", "p50", "p90")},
+            )
+    with Store.open(bench.settings.store_file) as other:
+        other.save_outlook(bench.poller.account_id or 0, NOON, json.dumps(outlook))
+    await bench.poller.beat()
+    async with shown(bench, (120, 36)) as pilot:
+        second = next(line for line in lines(pilot) if " then " in line)
+        assert "then 5-hour 53 %" in second and "may fill · 30 %" in second

@@ -11,7 +11,7 @@ from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, Lines
 from claude_meter_tui.dashboard.widgets.lines import extra_words, money_level
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
-from claude_meter_tui.output.outlook_words import next_stop_variants
+from claude_meter_tui.output.outlook_words import SAID_FROM, next_stop_variants
 from claude_meter_tui.output.outlook_words import row_words as outlook_row
 from claude_meter_tui.output.pace_words import pace_sentence
 
@@ -32,10 +32,18 @@ class NextStop(DrawnText):
             text = "Nothing is used yet: every window is idle." if view.windows else "No reading yet."
             return (((" ", ""), (text, "")),)
         first = first_fitting(width - 1, *(_forecast_words(view, top) or _stop_words(view, top)))
-        then = next((each for each in view.pressing if each.key != top.key and each.utilization > 0), None)
+        others = [each for each in view.pressing if each.key != top.key and each.utilization > 0]
+        then = max(others, key=lambda each: _may_fill(view, each), default=None)
         if height < 2 or then is None:
             return (first,)
         return first, first_fitting(width - 1, *_then_words(view, then))
+
+
+def _may_fill(view: View, window: Window) -> float:
+    """How likely it fills before it clears, where that is worth a word: the likeliest comes next, not the fullest."""
+    outlook = view.outlook_of(window)
+    probability = outlook["probability"] if outlook is not None else None
+    return probability if probability is not None and probability >= SAID_FROM else 0.0
 
 
 def _budget_words(view: View, extra: ExtraUsage) -> list[Line]:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from claude_meter_tui.dashboard.crash_notices import Surviving
-from claude_meter_tui.dashboard.widgets.columns import heads, labels_of, layout
+from claude_meter_tui.dashboard.widgets.columns import EXTRA_LABEL, heads, labels_of, layout
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Lines, first_fitting, in_ascii
 from claude_meter_tui.dashboard.widgets.gauge import Gauge
 from claude_meter_tui.dashboard.widgets.lines import Extra
@@ -45,11 +45,14 @@ class More(DrawnText):
     """Which windows have no line here: nothing is left out without a sign."""
 
     hidden: tuple[str, ...] = ()
+    extra = False
+    """Whether the row of the money is left out too."""
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
         """How many, and as many names as fit."""
         names = [window.label for window in view.windows if window.key in self.hidden]
-        start = f"  + {len(self.hidden)} more"
+        names += [EXTRA_LABEL] if self.extra else []
+        start = f"  + {len(names)} more"
         variants = [((f"{start}: {', '.join(names[:count])}", _QUIET),) for count in range(len(names), 0, -1)]
         return (first_fitting(width, *variants, ((start, _QUIET),)),)
 
@@ -101,9 +104,10 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
         rows = len(keys) + has_extra
         self.query_one(Heads).display = not self.tiny and not hidden and rows < self.room
         more = self.query_one(More)
-        more.hidden = hidden
-        more.display = bool(hidden) and len(keys) < self.room
-        self.query_one(Extra).display = has_extra and rows <= self.room and not hidden
+        shows_extra = has_extra and rows <= self.room and not hidden
+        more.hidden, more.extra = hidden, has_extra and not shows_extra
+        more.display = (bool(hidden) or more.extra) and len(keys) < self.room
+        self.query_one(Extra).display = shows_extra
         title = "windows, what is left" if view.show_left else "windows"
         if view.filter:
             count = len(view.matching)
@@ -130,7 +134,14 @@ class WindowsPanel(Surviving, Vertical, can_focus=False):
 
     def shown_keys(self, view: View) -> list[str]:
         """The windows shown on this screen, in their order."""
-        return visible_keys(view, self.room, urgent_first=self.tiny, sign=not self.tiny and self.room >= 4)
+        extra = view.state.reading.extra_usage if view.state.reading else None
+        return visible_keys(
+            view,
+            self.room,
+            urgent_first=self.tiny,
+            sign=not self.tiny and self.room >= 4,
+            extra=extra is not None and extra.is_shown and not view.filter and not self.tiny,
+        )
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """The next window."""
@@ -151,19 +162,22 @@ def _place(child: object, shown: list[Gauge]) -> int:
     return len(shown) + isinstance(child, More)
 
 
-def visible_keys(view: View, room: int, *, urgent_first: bool, sign: bool = False) -> list[str]:
+def visible_keys(view: View, room: int, *, urgent_first: bool, sign: bool = False, extra: bool = False) -> list[str]:
     """Which windows to show, in order.
 
     All in their usual order if they fit, unless `urgent_first`; else by urgency, the first always, and of the others
-    a run that holds the selected one. `sign`: where some are left out, a line is left for saying so.
+    a run that holds the selected one. `sign`: where some are left out, a line is left for saying so; `extra`: there
+    is a row of money besides.
     """
     listed = [window.key for window in view.listed]
-    if len(listed) <= room and not urgent_first:
+    if len(listed) + extra <= room and not urgent_first:
         return listed
     ranked = [window.key for window in view.pressing if window.key in listed]
-    if len(ranked) <= room:
+    if len(ranked) + extra <= room:
         return ranked
     room -= sign
+    if len(listed) <= room and not urgent_first:
+        return listed
     chosen = view.chosen
     at = ranked.index(chosen.key) if chosen is not None else 0
     if room <= 1:
