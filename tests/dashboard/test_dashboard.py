@@ -9,22 +9,28 @@ import pytest
 from conftest import NOON, Bench, log_in, payload
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.segment import Segment
 from screens import SIZES, lines, reach, settle, shown, text
 from textual.app import App
 from textual.geometry import Region, Size
+from textual.pilot import Pilot
 from textual.theme import Theme
 from textual.widget import Widget
 
 from claude_meter_tui.commands.dashboard import has_few_colours
 from claude_meter_tui.dashboard.themes import THEMES
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, _cells, changed_regions
-from claude_meter_tui.dashboard.widgets.gauge import Gauge
+from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
 from claude_meter_tui.demo.server import Reply
 from claude_meter_tui.domain.errors import StoreError
 from claude_meter_tui.domain.windows import Reading
 from claude_meter_tui.polling.state import Phase
 
 USAGE = "/api/oauth/usage"
+
+
+def table_of(pilot: Pilot[str]) -> WindowsPanel:
+    return pilot.app.screen.query_one(WindowsPanel)
 
 
 # Height and width are separate questions.
@@ -91,7 +97,7 @@ async def test_when_not_all_fit_the_selected_one_and_the_fullest_are_shown(bench
             await pilot.pause()
             assert lines(pilot)[0].startswith("7d Opus")
             chosen = pilot.app.view.chosen  # type: ignore[attr-defined]
-            assert any(gauge.display and gauge.key == chosen.key for gauge in pilot.app.screen.query(Gauge))
+            assert chosen.key in table_of(pilot).rows(pilot.app.view)  # type: ignore[attr-defined]
 
 
 async def test_forty_windows_do_not_break_the_screen(bench: Bench) -> None:
@@ -140,10 +146,12 @@ async def test_selection_moves_with_arrows_letters_tab_home_and_end(bench: Bench
 async def test_a_click_selects_and_another_opens_the_detail(bench: Bench) -> None:
     await bench.poller.beat()
     async with shown(bench) as pilot:
-        apps = next(gauge for gauge in pilot.app.screen.query(Gauge) if gauge.key == "seven_day_oauth_apps")
-        await pilot.click(apps)
+        row = table_of(pilot).rows(pilot.app.view).index("seven_day_oauth_apps") + 1  # below the border
+        await pilot.click(WindowsPanel, offset=(30, 1))
+        assert pilot.app.view.selected is None  # the heads are no window
+        await pilot.click(WindowsPanel, offset=(30, row))
         assert pilot.app.view.chosen.key == "seven_day_oauth_apps"  # type: ignore[attr-defined]
-        await pilot.click(apps)
+        await pilot.click(WindowsPanel, offset=(30, row))
         await settle(pilot)
         assert "even pace" in text(pilot) and "seven_day_oauth_apps" in text(pilot)
         await pilot.press("j")
@@ -158,7 +166,7 @@ async def test_a_window_with_an_odd_key_can_be_clicked(bench: Bench) -> None:
     bench.server.replies[USAGE] = Reply.json({'it\'s (new), "x"': {"utilization": 5, "resets_at": None}})
     await bench.poller.beat()
     async with shown(bench) as pilot:
-        await pilot.click(Gauge, times=2)
+        await pilot.click(WindowsPanel, offset=(30, 2), times=2)
         await settle(pilot)
         assert "points ahead" not in text(pilot) and "the next use opens it" in text(pilot)
 
@@ -305,10 +313,10 @@ async def test_levels_differ_in_every_theme_and_have_a_sign_besides(bench: Bench
         assert background.ansi is not None if expected.ansi else background.hex == expected.background
         assert pilot.app.current_theme.dark is expected.dark
         colours = {}
-        for gauge in pilot.app.screen.query(Gauge):
-            strip = gauge.render_line(0)
-            bar = next(segment for segment in strip if "▄" in segment.text or "░" in segment.text)
-            colours[gauge.key] = bar.style.color if bar.style else None
+        table = table_of(pilot)
+        for row, key in enumerate(table.rows(pilot.app.view)):
+            bar = next((each for each in table.render_line(row) if set(each.text) & {"▄", "░"}), Segment(""))
+            colours[key] = bar.style.color if bar.style else None
         assert colours["seven_day_opus"] != colours["five_hour"]
         assert "!!" in next(line for line in lines(pilot) if "7-day Opus" in line and "▸" in line)
 
@@ -348,8 +356,7 @@ async def test_only_what_reads_differently_is_painted_again(bench: Bench, scratc
         pilot.app._tick()
         await pilot.pause()
         assert counted_before_the_minute == []
-        painted = {picture.key for picture in counted if isinstance(picture, Gauge)}
-        assert "five_hour" in painted and "seven_day_omelette" not in painted
+        assert "WindowsPanel" in {type(picture).__name__ for picture in counted}
 
 
 async def test_a_second_repaints_the_cells_of_its_countdown_and_nothing_around_them(

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.dashboard.crash_notices import Reports
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.view_loader import ViewLoader
-    from claude_meter_tui.dashboard.widgets.gauge import Gauge
     from claude_meter_tui.polling.accounts import PolledAccounts
     from claude_meter_tui.system.clock import Clock
 
@@ -91,7 +90,7 @@ class Actions(ViewActions):
             return usual if shown == usual else [window.key for window in view.pressing if window in view.listed]
         return usual
 
-    def on_gauge_picked(self, picked: Gauge.Picked) -> None:
+    def on_windows_panel_picked(self, picked: WindowsPanel.Picked) -> None:
         """A click on a gauge: select it; twice, or on the selected one, its detail."""
         view = self.view
         if view is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText
 
-_PARTS: dict[str, type[DrawnText | WindowsPanel]] = {
+_PARTS: dict[str, type[DrawnText]] = {
     "header": Header,
     "notice": Notice,
     "strip": AccountStrip,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from textual.message import Message
-
 from claude_meter_tui.dashboard.widgets.bar import FLAGS, LEVEL_STYLES, bar, sparkline
-from claude_meter_tui.dashboard.widgets.columns import labels_of, layout, short_of
-from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Line, fitted
+from claude_meter_tui.dashboard.widgets.columns import short_of
+from claude_meter_tui.dashboard.widgets.drawn_text import Line, fitted
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
 from claude_meter_tui.output.outlook_words import row_words
@@ -16,8 +14,6 @@ from claude_meter_tui.output.pace_words import pace_row
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from textual.events import Click
 
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.widgets.columns import Layout
@@ -141,34 +137,3 @@ def shown_of(window: Window, view: View) -> Shown:
         view.looks.level(window.utilization, window.severity),
         view.looks.resets,
     )
-
-
-class Gauge(DrawnText):
-    """The line of the window with one key."""
-
-    class Picked(Message):
-        """It was clicked; `opened`: twice."""
-
-        def __init__(self, key: str, *, opened: bool) -> None:
-            super().__init__()
-            self.key, self.opened = key, opened
-
-    def __init__(self, key: str) -> None:
-        super().__init__()
-        self.key = key
-
-    def draw(self, view: View, width: int, height: int) -> tuple[Line, ...]:  # noqa: ARG002 - one line
-        """See `gauge_line`."""
-        window = next((window for window in view.windows if window.key == self.key), None)
-        if window is None:
-            return ()
-        columns = layout(width, labels_of(view), view.looks.resets)
-        chosen = view.chosen
-        selected = chosen is not None and chosen.key == self.key
-        shown = shown_of(window, view)
-        return (gauge_line(window, view.true_now, columns, shown, selected=selected, show_left=view.show_left),)
-
-    def on_click(self, event: Click) -> None:
-        """Tell the app."""
-        event.stop()
-        self.post_message(self.Picked(self.key, opened=event.chain > 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from claude_meter_tui.dashboard.view import name_of
 from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES, bar
-from claude_meter_tui.dashboard.widgets.columns import BUDGET_LABEL, EXTRA_LABEL, labels_of, layout
+from claude_meter_tui.dashboard.widgets.columns import BUDGET_LABEL, EXTRA_LABEL
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, width_of
 from claude_meter_tui.output import words
 from claude_meter_tui.output.words import NO_LIMITS_SENTENCE
@@ -17,6 +17,7 @@ from claude_meter_tui.settings.keys import sign
 
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import View
+    from claude_meter_tui.dashboard.widgets.columns import Layout
     from claude_meter_tui.domain.windows import ExtraUsage
     from claude_meter_tui.settings.looks import Looks
 
@@ -161,32 +162,28 @@ def money_level(extra: ExtraUsage, looks: Looks) -> str:
     return "full" if extra.limit_reached else looks.level(extra.percent or 0.0)
 
 
-class Extra(DrawnText):
-    """Extra usage in the account's own currency; empty where there is none."""
-
-    def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line
-        """A bar where there is a limit, the amounts, and what the server says of it."""
-        extra = view.state.reading.extra_usage if view.state.reading else None
-        if extra is None or not extra.is_shown:
-            return ()
-        columns = layout(width, labels_of(view), view.looks.resets)
-        amounts = extra_words(extra)
-        amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
-        style = LEVEL_STYLES[money_level(extra, view.looks)]
-        name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
-        label = f"{name:<{columns.label}}"
-        label = ("  " if columns.roomy else "") + label + " "
-        share = _extra_share(extra)
-        room = width - len(label) - len(amounts) - 1
-        if share is None or room < 4:
-            return (((label, ""), (amounts, style)),)
-        used = max(0.0, 1 - share) if view.show_left else share
-        figure = f"{words.percent(round(used * 100, 1)):>7}"
-        pieces = bar(min(room, columns.bar), used, None, style)
-        room = width - len(label) - min(room, columns.bar)
-        if columns.roomy and room >= len(figure) + len(amounts) + 1:
-            return (((label, ""), *pieces, (figure, style), (f"{amounts:>{room - len(figure)}}", style)),)
-        return (((label, ""), *pieces, (f"{amounts:>{room}}", style)),)
+def extra_line(view: View, width: int, columns: Layout) -> Line:
+    """The money in the account's own currency: a bar where there is a limit, the amounts, and what is said of it."""
+    extra = view.state.reading.extra_usage if view.state.reading else None
+    if extra is None or not extra.is_shown:
+        return ()
+    amounts = extra_words(extra)
+    amounts = amounts if columns.roomy else amounts.replace(" / ", "/")
+    style = LEVEL_STYLES[money_level(extra, view.looks)]
+    name = BUDGET_LABEL if not view.windows else EXTRA_LABEL if columns.roomy else "Extra"
+    label = f"{name:<{columns.label}}"
+    label = ("  " if columns.roomy else "") + label + " "
+    share = _extra_share(extra)
+    room = width - len(label) - len(amounts) - 1
+    if share is None or room < 4:
+        return (label, ""), (amounts, style)
+    used = max(0.0, 1 - share) if view.show_left else share
+    figure = f"{words.percent(round(used * 100, 1)):>7}"
+    pieces = bar(min(room, columns.bar), used, None, style)
+    room = width - len(label) - min(room, columns.bar)
+    if columns.roomy and room >= len(figure) + len(amounts) + 1:
+        return (label, ""), *pieces, (figure, style), (f"{amounts:>{room - len(figure)}}", style)
+    return (label, ""), *pieces, (f"{amounts:>{room}}", style)
 
 
 def extra_words(extra: ExtraUsage) -> str:
