@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from dataclasses import replace
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -172,7 +171,7 @@ class MeterApp(Actions):
     ) -> bool:
         """A key's action; one that fails says so and changes nothing else. The first ends the hint for good."""
         if self.view is not None and self.view.hint:
-            self.view = replace(self.view, hint=False)
+            self.view = self.view._replace(hint=False)
             self._remember("hinted", "1")
         try:
             return await super().run_action(action, default_namespace, namespaces)
@@ -240,7 +239,7 @@ class MeterApp(Actions):
             left = self.view.show_left if held.show_left is None else held.show_left
             if held.looks.keys != self.view.looks.keys:
                 self.set_keymap(keymap(held.looks.keys))
-            self.view = replace(self.view, looks=held.looks, show_left=left)
+            self.view = self.view._replace(looks=held.looks, show_left=left)
             if held.theme is not None and held.theme != self.theme:
                 self.theme = held.theme
             self._accounts.poller.say(new.trouble)
@@ -254,7 +253,7 @@ class MeterApp(Actions):
     def _show_state(self) -> None:
         if self.view is not None:
             states, at = self._accounts.states, self._accounts.at
-            self.view = replace(self.view, state=states[at], accounts=states, account=at, now=self._clock.now())
+            self.view = self.view._replace(state=states[at], accounts=states, account=at, now=self._clock.now())
             if self._timer is not None:
                 self._loader.follow()
 
@@ -284,7 +283,7 @@ class MeterApp(Actions):
     def _tick(self) -> None:
         try:
             if self.view is not None:
-                self.view = replace(self.view, now=self._clock.now())
+                self.view = self.view._replace(now=self._clock.now())
         except Exception as error:  # noqa: BLE001 - the next tick comes all the same
             self.survived(error)
         if self.view is not None:

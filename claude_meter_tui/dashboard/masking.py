@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 def masked(view: View) -> View:
     """The same figures under `account 1`, `project 1`; no notice or path that could hold a name."""
     states = view.accounts or (view.state,)
-    return replace(
-        view,
+    return view._replace(
         state=_masked(view.state, view.account),
         accounts=tuple(_masked(state, number) for number, state in enumerate(states)) if view.accounts else (),
         flash="",

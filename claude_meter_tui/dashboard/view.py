@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from claude_meter_tui.analysis.carried import LIKELY_FROM
 from claude_meter_tui.domain import urgency
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from claude_meter_tui.turns.spent import Spent
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 class Earlier(NamedTuple):
     """Of the window with that key: its instances, the newest first, its use by the hours of the week, what it went to.
 
@@ -37,8 +40,7 @@ class Earlier(NamedTuple):
     spent: Mapping[str, tuple[Spent, ...]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One glance.
 
     `now` is the local clock's; `true_now` is what resets count from. `looks` is how the user wants it all shown.
@@ -63,29 +65,29 @@ class View:
     now: datetime
     selected: str | None = None
     show_left: bool = False
-    looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
+    looks: Looks = Looks()
     ascii: bool = False
     flash: str = ""
     hint: bool = False
     filter: str = ""
     enlarged: str | None = None
     points: tuple[Point, ...] = ()
-    past: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
+    past: Mapping[str, tuple[Point, ...]] = _NOTHING
     spans: int = 1
     zoom: int = 0
     pan: int = 0
     cursor: int | None = None
     compare: bool | None = None
     beside: Beside | None = None
-    local: Mapping[str, float] = field(default_factory=dict)
+    local: Mapping[str, float] = _NOTHING
     sums: LocalSums | None = None
     turns_from: int = 0
     accounts: tuple[MeterState, ...] = ()
     account: int = 0
     all_accounts: bool = False
-    outlooks: Mapping[str, WindowOutlook] = field(default_factory=dict)
-    estimates: Mapping[str, Range] = field(default_factory=dict)
-    span_shares: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    outlooks: Mapping[str, WindowOutlook] = _NOTHING
+    estimates: Mapping[str, Range] = _NOTHING
+    span_shares: Mapping[str, tuple[float | None, ...]] = _NOTHING
     earlier: Earlier | None = None
 
     @property

@@ -6,7 +6,6 @@ Both are those of the account on the screen, and asked for again only when somet
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -82,7 +81,7 @@ class ViewLoader:
             return view
         own = wanted[:-1] != self._points_of[:-1]  # else only a new reading came
         self._points_of = wanted
-        view = replace(view, points=self._own_points(window, *covered))
+        view = view._replace(points=self._own_points(window, *covered))
         # The pictures of the other windows need not follow every figure of a status line.
         if own or view.now - self._past_at >= _PAST_EVERY or set(view.past) != {each.key for each in view.windows}:
             self._past_at = view.now
@@ -103,13 +102,13 @@ class ViewLoader:
         found = self._accounts.poller.history(since, max(end, now), every=every)
         past = {window.key: tuple(found.get(window.key, ())) for window in view.windows}
         shares = {window.key: span_shares(window, past[window.key], now) for window in view.windows}
-        return replace(view, past=past, span_shares=shares)
+        return view._replace(past=past, span_shares=shares)
 
     def with_outlook(self, view: View) -> View:
         """The view with what the analysis says by now, carried on by the turns since; itself if nothing is new."""
         outlook, reading = view.state.outlook, view.state.reading
         if outlook is None or reading is None:
-            return replace(view, outlooks={}, estimates={}) if view.outlooks or view.estimates else view
+            return view._replace(outlooks={}, estimates={}) if view.outlooks or view.estimates else view
         added = {} if self._local is None else self._local.added(outlook, reading, view.state.skew)
         now = view.true_now
         wanted = (outlook, reading, added, int(now.timestamp()) // 60)
@@ -122,13 +121,13 @@ class ViewLoader:
         by_now = estimates(outlook, reading, added, now)
         if view.outlooks == self._outlooks and view.estimates == by_now:
             return view
-        return replace(view, outlooks=self._outlooks, estimates=by_now)
+        return view._replace(outlooks=self._outlooks, estimates=by_now)
 
     def with_earlier(self, view: View, *, wanted: bool) -> View:
         """The view with what the screen of the past shows, while that is open."""
         window = view.chosen
         if not wanted or window is None:
-            return view if view.earlier is None else replace(view, earlier=None)
+            return view if view.earlier is None else view._replace(earlier=None)
         now, shape = view.true_now, (self._accounts.chosen, window.key, window.length_seconds, view.state.version)
         earlier = view.earlier
         if earlier is None or shape != self._earlier_of:
@@ -144,7 +143,7 @@ class ViewLoader:
             spent = self._local.spent(window, view.points, view.outlook_of(window), now, view.state.skew)
         if spent is not earlier.spent:
             earlier = earlier._replace(spent=spent)
-        return view if earlier is view.earlier else replace(view, earlier=earlier)
+        return view if earlier is view.earlier else view._replace(earlier=earlier)
 
     def with_local(self, view: View) -> View:
         """The view with its local side; itself if nothing is new."""
@@ -153,13 +152,13 @@ class ViewLoader:
         window = view.chosen
         if window is None:
             sums = self._local.sums(self._clock.now())
-            return view if sums is view.sums else replace(view, sums=sums)
+            return view if sums is view.sums else view._replace(sums=sums)
         now = view.state.true_now(self._clock.now())  # not the last tick's: what came since would be left out
         beside = self._local.beside(window, view.windows, view.points, now, view.state.skew)
         local = self._local.shares(view.windows, now, view.state.skew)
         if beside is view.beside and local is view.local:
             return view
-        return replace(view, beside=beside, local=local)
+        return view._replace(beside=beside, local=local)
 
 
 def span_shares(window: Window, points: Sequence[Point], now: datetime) -> tuple[float | None, ...]:

@@ -418,7 +418,7 @@ async def test_the_first_picture_is_the_same_with_and_without_pydantic(bench: Be
             async with shown(bench) as pilot:
                 from dataclasses import replace
 
-                view = replace(pilot.app.view, state=replace(bench.poller.state, reading=poller.state.reading))
+                view = pilot.app.view._replace(state=replace(bench.poller.state, reading=poller.state.reading))
                 pictures.append(
                     [
                         picture.draw(view, 100, 10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -69,7 +68,7 @@ class Actions(ViewActions):
         keys = self._order(view)
         at = keys.index(chosen.key) + step
         at = at % len(keys) if around else max(0, min(len(keys) - 1, at))
-        self.view = replace(view, selected=keys[at])
+        self.view = view._replace(selected=keys[at])
 
     def action_jump(self, number: int) -> None:
         """Select the window in that row of the screen."""
@@ -80,7 +79,7 @@ class Actions(ViewActions):
         if number > len(keys):
             self._flash(f"There are {len(keys)} windows.")
             return
-        self.view = replace(self.view, selected=keys[number - 1])
+        self.view = self.view._replace(selected=keys[number - 1])
 
     def _order(self, view: View) -> list[str]:
         """The windows in the order they stand on the screen."""
@@ -96,7 +95,7 @@ class Actions(ViewActions):
         if view is None:
             return
         again = view.selected == picked.key
-        self.view = replace(view, selected=picked.key)
+        self.view = view._replace(selected=picked.key)
         if picked.opened or again:
             self.action_detail()
 
@@ -135,11 +134,11 @@ class Actions(ViewActions):
             await super().action_back()
             self._fill()
         elif self.view is not None and self.view.cursor is not None:
-            self.view = replace(self.view, cursor=None)
+            self.view = self.view._replace(cursor=None)
         elif self.view is not None and self.view.enlarged is not None:
-            self.view = replace(self.view, enlarged=None)
+            self.view = self.view._replace(enlarged=None)
         elif self.view is not None and self.view.filter:
-            self.view = replace(self.view, filter="")
+            self.view = self.view._replace(filter="")
         elif self._accounts.poller.state.notice:
             self._accounts.poller.dismiss()
 
@@ -165,12 +164,12 @@ class Actions(ViewActions):
     def has_room_to_compare(self) -> bool:
         """Whether the main screen has a place for the comparison at this size."""
         view = self.view
-        wished = None if view is None else wanted_of(replace(view, compare=True), self.size)
+        wished = None if view is None else wanted_of(view._replace(compare=True), self.size)
         return wished is not None and "compare" in arrange(self.size.width, self.size.height, wished)
 
     def _set_compare(self, *, to: bool) -> None:
         if self.view is not None:
-            self.view = replace(self.view, compare=to, turns_from=0)
+            self.view = self.view._replace(compare=to, turns_from=0)
             self._remember("compare", str(int(to)))
 
     def action_scroll_turns(self, turns: int) -> None:
@@ -183,7 +182,7 @@ class Actions(ViewActions):
             self._flash("c shows the turns.")
             return
         last = len(view.beside.recent) - 1
-        self.view = replace(view, turns_from=max(0, min(last, view.turns_from + turns)))
+        self.view = view._replace(turns_from=max(0, min(last, view.turns_from + turns)))
 
     def action_accounts(self) -> None:
         """Pick the account to show, where there are several."""
@@ -203,8 +202,7 @@ class Actions(ViewActions):
         account_id = self._accounts.poller.account_id
         if account_id is not None:
             self._remember(SHOWN_NOTE, str(account_id))
-        self.view = replace(
-            self.view,
+        self.view = self.view._replace(
             state=self._accounts.poller.state,
             account=number,
             selected=None,
@@ -226,7 +224,7 @@ class Actions(ViewActions):
         if self.view is None or len(self.view.accounts) < 2:
             self._flash("There is one account.")
             return
-        self.view = replace(self.view, all_accounts=not self.view.all_accounts)
+        self.view = self.view._replace(all_accounts=not self.view.all_accounts)
         self._remember("all_accounts", str(int(self.view.all_accounts)))
 
     def action_help(self) -> None:
@@ -268,7 +266,7 @@ class Actions(ViewActions):
     def action_used_or_left(self) -> None:
         """Show what is left, or what is used; remembered."""
         if self.view is not None:
-            self.view = replace(self.view, show_left=not self.view.show_left)
+            self.view = self.view._replace(show_left=not self.view.show_left)
             self._remember("show_left", str(int(self.view.show_left)))
 
     def action_copy(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import App
@@ -44,7 +43,7 @@ class ChartActions(Surviving, App[str]):
 
     def _show_range(self, **changes: int | None) -> None:
         if self.view is not None:
-            self.view = replace(self.view, **changes)  # type: ignore[arg-type]
+            self.view = self.view._replace(**changes)  # type: ignore[arg-type]
 
     def _has_chart(self) -> bool:
         """Whether the chart is on the screen; else it is said why the key did nothing."""
@@ -98,11 +97,11 @@ class ChartActions(Surviving, App[str]):
         """Show a short answer to a key, for a moment."""
         if self.view is None:
             return
-        self.view = replace(self.view, flash=text)
+        self.view = self.view._replace(flash=text)
         if self._flash_timer is not None:
             self._flash_timer.stop()
         self._flash_timer = self.set_timer(_FLASH_SECONDS, self._unflash)
 
     def _unflash(self) -> None:
         if self.view is not None:
-            self.view = replace(self.view, flash="")
+            self.view = self.view._replace(flash="")

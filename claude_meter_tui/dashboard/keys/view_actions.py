@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -43,7 +42,7 @@ class ViewActions(ChartActions):
 
     def _filter_by(self, letters: str) -> None:
         if self.view is not None:
-            self.view = replace(self.view, filter=letters)
+            self.view = self.view._replace(filter=letters)
 
     def action_enlarge(self) -> None:
         """The chart alone, then the comparison alone, then all parts again."""
@@ -65,13 +64,13 @@ class ViewActions(ChartActions):
 
     def _enlarge(self, panel: str | None) -> None:
         if self.view is not None:
-            self.view = replace(self.view, enlarged=panel)
+            self.view = self.view._replace(enlarged=panel)
 
     def _fits(self, panel: str) -> bool:
         """Whether there is anything to enlarge, and room for it."""
         if self.view is None or not self.view.windows:
             return False
-        wanted = wanted_of(replace(self.view, enlarged=panel), self.size)
+        wanted = wanted_of(self.view._replace(enlarged=panel), self.size)
         return panel in arrange(self.size.width, self.size.height, wanted)
 
     def action_picture(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from textual.reactive import reactive
@@ -9,14 +10,9 @@ from textual.screen import Screen
 
 from claude_meter_tui.dashboard.arrangement import Area, Areas, Wanted, arrange, is_tiny
 from claude_meter_tui.dashboard.crash_notices import Surviving
-from claude_meter_tui.dashboard.screens.accounts import AccountStrip, strip_height
 from claude_meter_tui.dashboard.widgets.chart.history_chart import HistoryChart
-from claude_meter_tui.dashboard.widgets.comparison import ComparePanel
 from claude_meter_tui.dashboard.widgets.key_bar import KeyBar
 from claude_meter_tui.dashboard.widgets.lines import Header, Notice, TinyStatus, notice_height
-from claude_meter_tui.dashboard.widgets.local_line import LocalLine
-from claude_meter_tui.dashboard.widgets.message_panel import MessagePanel
-from claude_meter_tui.dashboard.widgets.moves import Moves
 from claude_meter_tui.dashboard.widgets.next_stop import NextStop
 from claude_meter_tui.dashboard.widgets.windows_panel import WindowsPanel
 
@@ -31,17 +27,30 @@ if TYPE_CHECKING:
 _PARTS: dict[str, type[DrawnText]] = {
     "header": Header,
     "notice": Notice,
-    "strip": AccountStrip,
     "stop": NextStop,
     "windows": WindowsPanel,
     "chart": HistoryChart,
-    "moves": Moves,
-    "compare": ComparePanel,
-    "local": LocalLine,
-    "message": MessagePanel,
     "keys": KeyBar,
     "status": TinyStatus,
 }
+
+
+# Those that are not on every screen are imported when they are.
+_LATER = {
+    "strip": ("screens.accounts", "AccountStrip"),
+    "moves": ("widgets.moves", "Moves"),
+    "compare": ("widgets.comparison", "ComparePanel"),
+    "local": ("widgets.local_line", "LocalLine"),
+    "message": ("widgets.message_panel", "MessagePanel"),
+}
+
+
+def _kind_of(part: str) -> type[DrawnText]:
+    if part in _PARTS:
+        return _PARTS[part]
+    module, name = _LATER[part]
+    found: type[DrawnText] = getattr(import_module(f"claude_meter_tui.dashboard.{module}"), name)
+    return found
 
 
 class MainScreen(Surviving, Screen[None]):
@@ -93,12 +102,15 @@ class MainScreen(Surviving, Screen[None]):
     def _put_part(self, name: str, area: Area, view: View) -> None:
         part = self._parts.get(name)
         if part is None:
-            kind = _PARTS[name]
-            part = self._parts[name] = kind(id=f"part-{name}").data_bind(MainScreen.view)
+            kind = _kind_of(name)
+            part = self._parts[name] = kind(id=f"part-{name}", classes="-framed" if area.framed else "").data_bind(
+                MainScreen.view
+            )
             part.set_reactive(kind.view, view)  # before the first binding, so that it is composed whole
             if name == "stop":
                 part.border_title = "next stop"
-        part.set_class(area.framed, "-framed")
+        elif part.has_class("-framed") != area.framed:
+            part.set_class(area.framed, "-framed")
         part.styles.offset = (area.x, area.y)
         part.styles.width, part.styles.height = area.width, area.height
         part.display = True
@@ -122,9 +134,17 @@ def wanted_of(view: View, size: Size) -> Wanted:
     return Wanted(
         rows=rows,
         notice=notice_height(view, size.width),
-        strip=strip_height(view, size),
+        strip=_strip_height(view, size),
         compare=view.compare,
         message=not view.windows and view.budget is None,
         money=not view.windows,
         alone=view.enlarged if view.windows else None,
     )
+
+
+def _strip_height(view: View, size: Size) -> int:
+    if len(view.accounts) < 2:
+        return 0
+    from claude_meter_tui.dashboard.screens.accounts import strip_height
+
+    return strip_height(view, size)

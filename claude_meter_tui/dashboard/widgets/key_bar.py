@@ -106,8 +106,8 @@ _KEYS_OF = {
 class KeyBar(DrawnText):
     """The keys that fit; on screens without a header a short answer to a key takes their place for a moment."""
 
-    def __init__(self, kind: str = "main", *, id: str | None = None) -> None:  # noqa: A002 - as Textual names it
-        super().__init__(id=id)
+    def __init__(self, kind: str = "main", **widget: str) -> None:
+        super().__init__(**widget)  # type: ignore[arg-type]
         self.kind = kind
 
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - one line

@@ -5,9 +5,8 @@ Pure functions. What was read is a body of eighths of a cell, which lines beyond
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES
 from claude_meter_tui.dashboard.widgets.chart import axis
@@ -27,12 +26,10 @@ if TYPE_CHECKING:
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LINE, _AHEAD, _OTHERS = "$meter-line", "$accent", "$meter-others"
 NOW, RESET, FAN, SINGLE = "│", "┊", "░", "●"
-Fan = list[tuple[float, float, float, float]]
 Values = list[float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Charted:
+class Charted(NamedTuple):
     """What there is to draw.
 
     `fan` is what is forecast, (seconds since 1970, 10, 50, 90 %), `pace` what follows without that; `others` the
@@ -44,12 +41,12 @@ class Charted:
     now: datetime
     start: datetime
     end: datetime
-    fan: Fan = field(default_factory=list)
+    fan: Sequence[tuple[float, float, float, float]] = ()
     pace: Pace | None = None
     others: Sequence[Sequence[Point]] = ()
     show_left: bool = False
     cursor: int | None = None
-    looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
+    looks: Looks = Looks()
 
 
 def column_values(points: Sequence[Point], start: datetime, end: datetime, now: datetime, width: int) -> Values:

@@ -60,8 +60,8 @@ class HistoryChart(DrawnText):
             super().__init__()
             self.step = step
 
-    def __init__(self, *, with_local: bool = False, id: str | None = None) -> None:  # noqa: A002 - as Textual names it
-        super().__init__(id=id)
+    def __init__(self, *, with_local: bool = False, **widget: str) -> None:
+        super().__init__(**widget)  # type: ignore[arg-type]
         self._with_local = with_local
 
     def depends_on(self, view: View) -> object:
