@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from claude_meter_tui.domain.light_reading import altered
+
 if TYPE_CHECKING:
     from claude_meter_tui.dashboard.view import Earlier, View
     from claude_meter_tui.polling.state import MeterState
@@ -42,8 +44,7 @@ def _masked(state: MeterState, number: int) -> MeterState:
     if reading is not None:
         account = reading.account
         name = None if account.email is None else f"account {number + 1}"
-        hidden = account.model_copy(update={"email": name, "organization_uuid": None})
-        reading = reading.model_copy(update={"account": hidden})
+        reading = altered(reading, account=altered(account, email=name, organization_uuid=None))
     return replace(
         state,
         reading=reading,

@@ -6,16 +6,19 @@ store was validated when it was written. The poller puts the real Reading in its
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from claude_meter_tui.domain.money import limit_reached, percent_of_limit, worth_showing
 
 if TYPE_CHECKING:
     from claude_meter_tui.domain.plain_reading import ExtraUsageDocument, MoneyDocument, ReadingDocument, WindowDocument
     from claude_meter_tui.domain.windows import Reading
+
+Thing = TypeVar("Thing")
 
 
 def stand_in(document: ReadingDocument) -> Reading:
@@ -31,6 +34,15 @@ def stand_in(document: ReadingDocument) -> Reading:
         whole_at=_moment(document["whole_at"]),
     )
     return cast("Reading", reading)
+
+
+def altered(thing: Thing, **changes: object) -> Thing:
+    """A copy with other values: of a domain model, or of what stands in for one."""
+    if hasattr(thing, "model_copy"):
+        return cast("Thing", thing.model_copy(update=changes))
+    other = copy(thing)
+    vars(other).update(changes)
+    return other
 
 
 def _window(document: WindowDocument) -> SimpleNamespace:

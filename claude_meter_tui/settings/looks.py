@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from copy import copy
 from types import MappingProxyType
 from typing import NamedTuple
 
+from claude_meter_tui.domain.light_reading import altered
 from claude_meter_tui.domain.urgency import CRITICAL_FROM, WARNING_FROM, level
 
 TYPE_CHECKING = False
@@ -61,15 +61,4 @@ class Looks(NamedTuple):
         places = {key: place for place, key in enumerate(self.order)}
         kept.sort(key=lambda window: places.get(window.key, len(places)))
         names = dict(self.labels)
-        return tuple(_named(window, names.get(window.key)) for window in kept)
-
-
-def _named(window: Window, name: str | None) -> Window:
-    """The window under another name; one from the store, before the first paint, is a plain stand-in, no model."""
-    if name is None:
-        return window
-    if hasattr(window, "model_copy"):
-        return window.model_copy(update={"label": name})
-    other = copy(window)
-    vars(other)["label"] = name
-    return other
+        return tuple(altered(each, label=names[each.key]) if each.key in names else each for each in kept)

@@ -114,6 +114,17 @@ async def test_a_picture_that_cannot_be_kept_is_said(bench: Bench) -> None:
         assert "No space left on device" in text(pilot) and "demo@example.com" in text(pilot)
 
 
+async def test_the_first_picture_of_a_stored_reading_can_be_masked_and_a_sheet_is_not_taken(bench: Bench) -> None:
+    await bench.poller.beat()
+    bench.poller = bench.another_poller()  # a stand-in, until it beats
+    async with shown(bench, save_picture=lambda _: pytest.fail("taken")) as pilot:
+        view = pilot.app.view._replace(state=bench.another_poller().state)
+        assert not hasattr(view.state.reading, "model_copy")
+        assert "demo@example.com" not in repr(masked(view)) and "account 1" in repr(masked(view))
+        await pilot.press("comma", "question_mark", "P")  # a sheet takes its own keys only: what it shows is not masked
+        await settle(pilot)
+
+
 async def test_masking_masks_in_every_state(bench: Bench, scratch_home: Path) -> None:
     await bench.poller.beat()
     async with shown(bench) as pilot:
