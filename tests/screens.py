@@ -37,7 +37,7 @@ async def shown(
 
 async def settle(pilot: Pilot[str], until: Callable[[], bool] = lambda: True) -> None:
     """Let the app work until it has nothing left to do and `until` holds."""
-    for _ in range(1000):
+    for _ in range(300):
         await pilot.pause(0.02)
         if until() and not pilot.app.view.state.asking:  # type: ignore[attr-defined]
             break

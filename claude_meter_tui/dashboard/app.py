@@ -262,11 +262,13 @@ class MeterApp(Actions):
         if view is None or not self.is_running:
             return
         filled = self._filled(view)
-        if filled is not view:
+        if filled != view:
             self.view = filled
             return
-        self.show_on_screens(view)
-        self._keep_time(view)
+        if filled is not view:  # the same in other objects: an assignment would be no change, and nothing be shown
+            self.set_reactive(MeterApp.view, filled)
+        self.show_on_screens(filled)
+        self._keep_time(filled)
 
     def show_on_screens(self, view: View) -> None:
         """Hand a view to every screen."""

@@ -221,6 +221,20 @@ async def test_the_comparison_uses_the_profile_s_transcripts(bench: Bench, two: 
         assert (" 111 " if first else " 222 ") not in text(pilot)
 
 
+async def test_what_is_read_anew_and_is_the_same_does_not_keep_a_change_from_the_screen(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.poller.beat()
+    app = app_of(bench)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot, lambda: "12:15" in text(pilot))
+        with_points = app._loader.with_points
+        monkeypatch.setattr(app._loader, "with_points", lambda view: with_points(view)._replace(past=dict(view.past)))
+        app.view = app.view._replace(show_left=True)
+        await settle(pilot, lambda: "47 %" in text(pilot))
+        assert "what is left" in text(pilot)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("key", ["a", "A"])
 async def test_accounts_at_every_size(
