@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -15,12 +16,16 @@ TMUX = shutil.which("tmux")
 SCRIPT = Path(sysconfig.get_path("scripts")) / "claude-meter-tui"
 
 
+# A server that is just being ended must not be the next test's.
+_NUMBERS = itertools.count()
+
+
 class Pane:
     """A shell in a tmux pane, in the test's scratch environment."""
 
     def __init__(self, name: str, env: dict[str, str]) -> None:
         assert TMUX, "tmux is needed"
-        self._base = [TMUX, "-L", f"meter-test-{os.getpid()}-{name}", "-f", "/dev/null"]
+        self._base = [TMUX, "-L", f"meter-test-{os.getpid()}-{next(_NUMBERS)}-{name}", "-f", "/dev/null"]
         kept = {key: value for key, value in os.environ.items() if key not in ("TMUX", "TMUX_PANE", "COLUMNS", "LINES")}
         whole = {**kept, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PS1": "$ ", "ENV": "", **env}
         self._tmux("new-session", "-d", "-x", "120", "-y", "36", "sh", env=whole)
