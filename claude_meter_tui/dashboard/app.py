@@ -270,18 +270,6 @@ class MeterApp(Actions):
         self.show_on_screens(filled)
         self._keep_time(filled)
 
-    def show_on_screens(self, view: View) -> None:
-        """Hand a view to every screen."""
-        for screen in self.screen_stack:
-            if hasattr(screen, "view"):
-                screen.view = view
-
-    async def wait_painted(self) -> None:
-        """Until what was handed over is drawn."""
-        painted = asyncio.Event()
-        self.call_after_refresh(painted.set)
-        await painted.wait()
-
     def _tick(self) -> None:
         try:
             if self.view is not None:

@@ -58,7 +58,6 @@ KEYS = (
 )
 
 _USUAL = {key.id: key.usual for key in KEYS}
-KEY_NAMES = frozenset(_USUAL)
 _FIXED = {
     **dict.fromkeys(("escape", "ctrl+c", "ctrl+p", "tab", "shift+tab"), "the screen itself"),
     **{str(number): "choosing a row" for number in range(1, 10)},
@@ -96,6 +95,11 @@ def keys_of(name: str, changed: Changed) -> tuple[str, ...]:
 def sign(name: str, changed: Changed) -> str:
     """The first key of an action, as a person reads it: `j`, `?`, `⏎`, `^r`."""
     return sign_of(keys_of(name, changed)[0])
+
+
+def signs(names: str, changed: Changed, between: str) -> str:
+    """Several actions' first keys, by their names; a word that is no action's name is shown as it is."""
+    return between.join(sign(name, changed) if name in _USUAL else name for name in names.split())
 
 
 def sign_of(key: str) -> str:

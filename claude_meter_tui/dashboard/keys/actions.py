@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from claude_meter_tui.dashboard.crash_notices import Reports
+    from claude_meter_tui.dashboard.screens.comparison import CompareScreen
+    from claude_meter_tui.dashboard.screens.detail import DetailScreen
+    from claude_meter_tui.dashboard.screens.past import PastScreen
     from claude_meter_tui.dashboard.view import View
     from claude_meter_tui.dashboard.view_loader import ViewLoader
     from claude_meter_tui.polling.accounts import PolledAccounts
@@ -108,8 +111,11 @@ class Actions(ViewActions):
         if self.view.chosen is None:
             self._flash("There is no window yet.")
             return
-        screen = DetailScreen(classes=self._glyph_class() or None)
-        screen.set_reactive(DetailScreen.view, self.view)
+        self._open(DetailScreen(classes=self._glyph_class() or None))
+
+    def _open(self, screen: DetailScreen | PastScreen | CompareScreen) -> None:
+        """A screen of its own, drawn at once from what is known."""
+        screen.set_reactive(type(screen).view, self.view)
         self.push_screen(screen)
         self._fill()
 
@@ -123,10 +129,7 @@ class Actions(ViewActions):
         if self.view.chosen is None:
             self._flash("There is no window yet.")
             return
-        screen = PastScreen(classes=self._glyph_class() or None)
-        screen.set_reactive(PastScreen.view, self.view)
-        self.push_screen(screen)
-        self._fill()
+        self._open(PastScreen(classes=self._glyph_class() or None))
 
     async def action_back(self) -> None:
         """Leave a screen; on the main one end the readout, a large panel, the filter, then take the notice away."""
@@ -154,10 +157,7 @@ class Actions(ViewActions):
         elif len(self.screen_stack) > 1 or not self.has_room_to_compare():
             if self.view.windows:
                 self._set_compare(to=True)
-            screen = CompareScreen(classes=self._glyph_class() or None)
-            screen.set_reactive(CompareScreen.view, self.view)
-            self.push_screen(screen)
-            self._fill()
+            self._open(CompareScreen(classes=self._glyph_class() or None))
         else:
             self._set_compare(to="compare" not in self._main.areas)
 

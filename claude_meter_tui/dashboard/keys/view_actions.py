@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from textual.app import SuspendNotSupported
@@ -85,7 +86,7 @@ class ViewActions(ChartActions):
 
         try:
             self.show_on_screens(masked(shown))
-            await self.wait_painted()
+            await self._painted_all()
             svg = self.export_screenshot(title="claude-meter")
         finally:
             self.show_on_screens(shown)
@@ -96,11 +97,15 @@ class ViewActions(ChartActions):
 
     def show_on_screens(self, view: View) -> None:
         """Hand a view to every screen."""
-        raise NotImplementedError
+        for screen in self.screen_stack:
+            if hasattr(screen, "view"):
+                screen.view = view
 
-    async def wait_painted(self) -> None:
+    async def _painted_all(self) -> None:
         """Until what was handed over is drawn."""
-        raise NotImplementedError
+        painted = asyncio.Event()
+        self.call_after_refresh(painted.set)
+        await painted.wait()
 
     def action_settings(self) -> None:
         """What holds and whence."""

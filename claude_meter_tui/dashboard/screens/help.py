@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, ClassVar
 
 from claude_meter_tui.dashboard.screens.sheet import SheetScreen
-from claude_meter_tui.settings.keys import KEY_NAMES, sign
+from claude_meter_tui.settings.keys import signs
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -95,10 +95,7 @@ class HelpScreen(SheetScreen):
 
 
 def _keys(looks: Looks) -> list[tuple[str, str]]:
-    return [
-        (" ".join(sign(name, looks.keys) if name in KEY_NAMES else name for name in names.split()), does)
-        for names, does in _KEYS
-    ]
+    return [(signs(names, looks.keys, " "), does) for names, does in _KEYS]
 
 
 def _lines(width: int, looks: Looks) -> list[Line]:
@@ -106,14 +103,14 @@ def _lines(width: int, looks: Looks) -> list[Line]:
     found: list[Line] = []
     for title, rows in (("Keys", _keys(looks)), ("How to read it", _READING), ("Why local and server differ", _WHY)):
         found += [((title, "bold $accent"),)]
-        for signs, text in rows:
+        for shown, text in rows:
             beside = min(width, _WIDEST) - _SIGN - 10
             if beside >= _BESIDE_FROM:
                 first, *more = textwrap.wrap(text, beside) or [""]
-                found += [((f"  {signs:<{_SIGN}}", "bold"), (first, ""))]
+                found += [((f"  {shown:<{_SIGN}}", "bold"), (first, ""))]
                 found += [((" " * (_SIGN + 2) + rest, ""),) for rest in more]
             else:
-                found += [((f" {signs}", "bold"),)] if signs else []
+                found += [((f" {shown}", "bold"),)] if shown else []
                 found += [((f"   {rest}", ""),) for rest in textwrap.wrap(text, max(8, width - 4))]
         found += [(("", ""),)]
     return found[:-1]

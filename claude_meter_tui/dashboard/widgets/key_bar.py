@@ -9,26 +9,16 @@ from textual.style import Style
 
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, Lines
 from claude_meter_tui.polling.state import Phase
-from claude_meter_tui.settings.keys import KEY_NAMES, sign
+from claude_meter_tui.settings.keys import signs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from claude_meter_tui.dashboard.view import View
-    from claude_meter_tui.settings.looks import Looks
-
-
-class Shown(NamedTuple):
-    """A key as it is shown."""
-
-    sign: str
-    label: str
-    action: str
-    rank: int
 
 
 class Key(NamedTuple):
-    """One key, or two that belong together, by the action's names in `settings.keys`, or as it is shown.
+    """One key, or two that belong together, by the actions' names in `settings.keys`, or as they are shown.
 
     Of those that do not all fit, the ones with the highest `rank` go first.
     """
@@ -37,10 +27,6 @@ class Key(NamedTuple):
     label: str
     action: str
     rank: int
-
-    def sign(self, looks: Looks) -> str:
-        """As a person reads it."""
-        return "/".join(sign(name, looks.keys) if name in KEY_NAMES else name for name in self.names.split())
 
 
 _LAST = (
@@ -122,7 +108,7 @@ class KeyBar(DrawnText):
             keys.insert(0, Key("esc", "all parts", "app.back", 1))
         elif kind == "main" and view.filter:
             keys.insert(0, Key("esc", "all windows", "app.back", 1))
-        return (tuple((f"{key.sign} {key.label}", key.action) for key in fitting(keys, width, view)),)
+        return (tuple((f"{key.names} {key.label}", key.action) for key in fitting(keys, width, view)),)
 
     def content_of(self, lines: Lines) -> Content:
         """The keys as links."""
@@ -137,9 +123,9 @@ class KeyBar(DrawnText):
         return Content("").join(pieces)
 
 
-def fitting(keys: Sequence[Key], width: int, view: View) -> list[Shown]:
-    """The keys that fit, with the last ones always among them, if need be without their words."""
-    shown = [Shown(_sign(key, view), key.label, key.action, key.rank) for key in (*keys, *_LAST)]
+def fitting(keys: Sequence[Key], width: int, view: View) -> list[Key]:
+    """The keys that fit, as they are shown, the last ones always among them, if need be without their words."""
+    shown = [key._replace(names=_sign(key, view)) for key in (*keys, *_LAST)]
     while _width(shown) > width:
         least = max(shown, key=lambda key: key.rank)
         if least.rank == 0:
@@ -149,9 +135,9 @@ def fitting(keys: Sequence[Key], width: int, view: View) -> list[Shown]:
 
 
 def _sign(key: Key, view: View) -> str:
-    shown = key.sign(view.looks)
+    shown = signs(key.names, view.looks.keys, "/")
     return shown.replace("⏎", "enter") if view.ascii else shown
 
 
-def _width(keys: Sequence[Shown]) -> int:
-    return sum(len(key.sign) + len(key.label) + 3 for key in keys)
+def _width(keys: Sequence[Key]) -> int:
+    return sum(len(key.names) + len(key.label) + 3 for key in keys)
