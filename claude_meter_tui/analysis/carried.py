@@ -74,7 +74,7 @@ def added_by(outlook: Outlook, turns: Iterable[Turn], since: Mapping[str, int]) 
         for key, prices in known:
             price = prices.get(turn.model)
             if price is not None and turn.on_plan and turn.at > since.get(key, _NEVER):
-                found[key] = found.get(key, 0.0) + sum(p * count for p, count in zip(price, turn.kinds, strict=True))
+                found[key] = found.get(key, 0.0) + turn.points(price)
     return found
 
 

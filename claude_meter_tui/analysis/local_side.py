@@ -82,7 +82,7 @@ class LocalSums:
     following: Following
 
 
-_SHARES_EVERY = timedelta(seconds=20)
+_MADE_EVERY = timedelta(seconds=20)
 _LATELY = (
     ("last 5 hours", timedelta(hours=5)),
     ("last 24 hours", timedelta(days=1)),
@@ -106,6 +106,25 @@ class _Kept(Generic[T]):
         return self.answer
 
 
+class _KeptAWhile(_Kept[T]):
+    """The same, and for the same question not made anew within a while: in a burst of turns not at each."""
+
+    def __init__(self, first: T) -> None:
+        super().__init__(first)
+        self._question: object = None
+        self._made_at = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def asked(self, question: object, now: datetime, change: Callable[[], int], make: Callable[[], T]) -> T:
+        if question == self._question and timedelta(0) <= now - self._made_at < _MADE_EVERY:
+            return self.answer
+
+        def made() -> T:
+            self._question, self._made_at = question, now
+            return make()
+
+        return self.get(lambda: (change(), question), made)
+
+
 class LocalSide:
     """Answers `beside`, and says when the answer may be another.
 
@@ -122,12 +141,8 @@ class LocalSide:
         self._pieces: tuple[object, list[Piece]] = (None, [])
         self._beside: _Kept[Beside | None] = _Kept(None)
         self._added: _Kept[dict[str, float]] = _Kept({})
-        self._shares: _Kept[dict[str, float]] = _Kept({})
-        self._shares_of: object = None
-        self._shares_at = datetime(1970, 1, 1, tzinfo=UTC)
-        self._spent: _Kept[dict[str, tuple[Spent, ...]]] = _Kept({})
-        self._spent_of: object = None
-        self._spent_at = self._shares_at
+        self._shares: _KeptAWhile[dict[str, float]] = _KeptAWhile({})
+        self._spent: _KeptAWhile[dict[str, tuple[Spent, ...]]] = _KeptAWhile({})
         self._sums: _Kept[LocalSums | None] = _Kept(None)
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
@@ -189,7 +204,6 @@ class LocalSide:
         shape = tuple((window.key, window.resets_at) for window in windows)
 
         def made() -> dict[str, float]:
-            self._shares_of, self._shares_at = shape, now
             instances = [instance_of(window, (), now) for window in windows]
             pieces = self._cut_pieces(instances, now, skew)
             found = ((each.window.key, attribution.share_of(each, pieces, now, skew)) for each in instances)
@@ -199,10 +213,7 @@ class LocalSide:
                 if share.percent_of_assumed_cap is not None
             }
 
-        # Marks in the bars: in a burst of turns they need not be counted anew at each.
-        if shape == self._shares_of and timedelta(0) <= now - self._shares_at < _SHARES_EVERY:
-            return self._shares.answer
-        return self._shares.get(lambda: (self._ledger.change(), shape), made)
+        return self._shares.asked(shape, now, self._ledger.change, made)
 
     def sums(self, now: datetime) -> LocalSums | None:
         """What was used here lately; None where the store cannot be read just now. `now`: by the local clock."""
@@ -242,16 +253,13 @@ class LocalSide:
         shape = (window.key, since, outlook is None)
 
         def made() -> dict[str, tuple[Spent, ...]]:
-            self._spent_of, self._spent_at = shape, now
             if since is None:
                 return {}
             turns = self._ledger.turns(milliseconds(since - skew), milliseconds(now - skew) + 1)
             prices = outlook["points_a_token"] if outlook is not None else {}
             return spent_by(turns, attribution.what_counts(window)[1], prices)
 
-        if shape == self._spent_of and timedelta(0) <= now - self._spent_at < _SHARES_EVERY:
-            return self._spent.answer
-        return self._spent.get(lambda: (self._ledger.change(), shape), made)
+        return self._spent.asked(shape, now, self._ledger.change, made)
 
     def _compared(
         self, window: Window, windows: Sequence[Window], points: tuple[Point, ...], now: datetime, skew: timedelta

@@ -33,23 +33,23 @@ def spent_by(
         counts: whether a turn counts in it.
         prices: by model, the points a token of each kind adds (`Turn.kinds`).
     """
-    counted = [turn for turn in turns if counts(turn)]
-    names = project_names({turn.project for turn in counted})
+    counted = [(turn, _points(turn, prices.get(turn.model))) for turn in turns if counts(turn)]
+    names = project_names({turn.project for turn, _ in counted})
     key_of: dict[str, Callable[[Turn], str]] = {
         "model": lambda turn: turn.model,
         "project": lambda turn: names[turn.project],
         "session": lambda turn: turn.session,
     }
-    return {group: _grouped(counted, key_of[group], prices) for group in GROUPS}
+    return {group: _grouped(counted, key_of[group]) for group in GROUPS}
 
 
-def _grouped(
-    turns: Iterable[Turn], key: Callable[[Turn], str], prices: Mapping[str, Sequence[float]]
-) -> tuple[Spent, ...]:
+def _points(turn: Turn, price: Sequence[float] | None) -> float | None:
+    return None if price is None else turn.points(price)
+
+
+def _grouped(turns: Iterable[tuple[Turn, float | None]], key: Callable[[Turn], str]) -> tuple[Spent, ...]:
     found: dict[str, Spent] = {}
-    for turn in turns:
-        price = prices.get(turn.model)
-        points = None if price is None else sum(p * count for p, count in zip(price, turn.kinds, strict=True))
+    for turn, points in turns:
         name = key(turn)
         before = found.get(name, Spent(name, 0, 0, None))
         more = before.points if points is None else points + (before.points or 0.0)

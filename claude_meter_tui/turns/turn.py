@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Turn(NamedTuple):
     """One answer of the model.
@@ -34,6 +38,10 @@ class Turn(NamedTuple):
     def kinds(self) -> tuple[int, int, int, int, int]:
         """Tokens of each kind that has a price of its own: input, output, cache write 5 m and 1 h, cache read."""
         return self[6:]
+
+    def points(self, price: Sequence[float]) -> float:
+        """What it adds to a window, by the points a token of each kind adds."""
+        return sum(each * count for each, count in zip(price, self.kinds, strict=True))
 
     @property
     def cache_write_tokens(self) -> int:
