@@ -69,8 +69,8 @@ def load(name: str, env: Mapping[str, str]) -> OwnTheme:
         elif not isinstance(value, str) or not re.fullmatch("#[0-9a-fA-F]{6}", value):
             wrong = wrong or (key, "it must be a colour like #5fa8d3")
     if wrong is not None:
-        from claude_meter_tui.settings.toml_file import line_of
+        from claude_meter_tui.settings.toml_file import wrong_line
 
         key, reason = wrong
-        raise BadUsageError(f"{file}, line {line_of(text, [key])}: {shown(key)}: {reason}.", "Mend that line.")
+        raise wrong_line(file, text, [key], reason)
     return OwnTheme(name, str(like), tuple(values.items()))

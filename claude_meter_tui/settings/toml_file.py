@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.domain.foreign_text import shown as clean
 from claude_meter_tui.domain.urgency import CRITICAL_FROM, WARNING_FROM
 from claude_meter_tui.settings.choices import (
     THEME_NAME_PATTERN,
@@ -163,11 +164,15 @@ def values_of(text: str, shown: str) -> dict[str, Any]:
         place = [part for part in first["loc"] if part != "[key]"]
         if name := first.get("ctx", {}).get("name"):
             place.append(name)
-        name = ".".join(str(part) for part in place)
-        line = line_of(text, place)
-        where = f"{shown}, line {line}" if line else shown
         reason = "there is no such key" if first["type"] == "extra_forbidden" else str(first["msg"])
-        raise BadUsageError(f"{where}: {name}: {reason}.", "Mend that line.") from None
+        raise wrong_line(shown, text, place, reason) from None
+
+
+def wrong_line(file: str, text: str, place: Sequence[int | str], reason: str) -> BadUsageError:
+    """What is wrong with a value of a TOML text, with its line."""
+    line = line_of(text, place)
+    where, name = f"{file}, line {line}" if line else file, ".".join(clean(str(part)) for part in place)
+    return BadUsageError(f"{where}: {name}: {reason}.", "Mend that line.")
 
 
 def line_of(text: str, place: Sequence[int | str]) -> int | None:
