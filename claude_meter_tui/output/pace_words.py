@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claude_meter_tui.domain import urgency
-from claude_meter_tui.output.words import clears, clock_time, spoken
+from claude_meter_tui.output.words import clears, clock_time, spoken, when_and_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def pace_sentence(window: Window, pace: Pace | None, now: datetime) -> list[str]
         return []
     at_reset, fills = pace
     cleared = clears(window.resets_at, now)
-    at = cleared.partition(" (")[0]
+    at = f"clears {clock_time(window.resets_at, now)}"
     if fills is None:
         return [
-            f"{cleared.replace('clears', 'clears before it fills, at', 1)}: {at_reset:.0f} % at this pace",
+            f"clears before it fills, at {when_and_left(window.resets_at, now)}: {at_reset:.0f} % at this pace",
             f"{cleared}, before it fills",
             f"{at}, before it fills",
             f"holds, {at}",

@@ -62,9 +62,14 @@ def spoken(until: datetime, now: datetime) -> str:
     return countdown((until - now).total_seconds()).replace("  ", " ")
 
 
+def when_and_left(until: datetime, now: datetime) -> str:
+    """`Fri 09:00 (21h 0m)`."""
+    return f"{clock_time(until, now)} ({spoken(until, now)})"
+
+
 def clears(resets_at: datetime, now: datetime) -> str:
     """`clears Fri 09:00 (21h 0m)`."""
-    return f"clears {clock_time(resets_at, now)} ({spoken(resets_at, now)})"
+    return f"clears {when_and_left(resets_at, now)}"
 
 
 def countdown_changes_in(seconds: float) -> float:
