@@ -128,6 +128,12 @@ class View(NamedTuple):
         return self.looks.arranged(self.state.reading.windows)
 
     @property
+    def lists_money(self) -> bool:
+        """Whether paid usage has a row among the windows: it has no name to be filtered by."""
+        extra = self.state.reading.extra_usage if self.state.reading is not None else None
+        return extra is not None and extra.is_shown and not self.filter
+
+    @property
     def matching(self) -> tuple[Window, ...]:
         """Those whose names have the letters of the filter; all where there is none."""
         letters = self.filter.casefold()

@@ -89,10 +89,6 @@ class ChartActions(Surviving, App[str]):
         """A click into the chart."""
         self._show_range(cursor=message.column)
 
-    def on_history_chart_zoomed(self, message: HistoryChart.Zoomed) -> None:
-        """The wheel over the chart."""
-        self.action_zoom(message.step)
-
     def _flash(self, text: str) -> None:
         """Show a short answer to a key, for a moment."""
         if self.view is None:

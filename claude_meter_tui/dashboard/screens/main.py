@@ -129,10 +129,8 @@ class MainScreen(Surviving, Screen[None]):
 
 def wanted_of(view: View, size: Size) -> Wanted:
     """What there is to show of a view."""
-    extra = view.state.reading.extra_usage if view.state.reading else None
-    rows = len(view.listed) + (extra is not None and extra.is_shown and not view.filter)
     return Wanted(
-        rows=rows,
+        rows=len(view.listed) + view.lists_money,
         notice=notice_height(view, size.width),
         strip=_strip_height(view, size),
         compare=view.compare,

@@ -52,17 +52,15 @@ class ComparePanel(DrawnText):
         """Twice: this panel alone, or all again."""
         event.stop()
         if event.chain == 2:
-            self.app.call_later(self.app.run_action, "enlarge_panel('compare')")
+            self.act(event, "enlarge_panel('compare')")
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """Older turns."""
-        event.stop()
-        self.app.call_later(self.app.run_action, "scroll_turns(3)")
+        self.act(event, "scroll_turns(3)")
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         """Newer turns."""
-        event.stop()
-        self.app.call_later(self.app.run_action, "scroll_turns(-3)")
+        self.act(event, "scroll_turns(-3)")
 
 
 def panel_lines(view: View, width: int, height: int, *, titled: bool) -> Lines:

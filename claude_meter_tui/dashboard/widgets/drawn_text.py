@@ -19,6 +19,7 @@ from claude_meter_tui.dashboard.widgets.chart.braille import as_ascii
 
 if TYPE_CHECKING:
     from textual.app import RenderResult
+    from textual.events import MouseEvent
     from textual.geometry import Size
 
     from claude_meter_tui.dashboard.view import View
@@ -111,6 +112,11 @@ class DrawnText(Surviving, Widget, can_focus=False):
         self._painted_of = self.depends_on(self.view) if self.view is not None else None
         self._painted = self.lines()
         return self.content_of(self._painted)
+
+    def act(self, event: MouseEvent, action: str) -> None:
+        """Let the mouse do what a key does."""
+        event.stop()
+        self.app.call_later(self.app.run_action, action)
 
     def content_of(self, lines: Lines) -> Content:
         """Lines as Textual content."""

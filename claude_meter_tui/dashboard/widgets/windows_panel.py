@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from textual.events import Click, MouseScrollDown, MouseScrollUp
 
     from claude_meter_tui.dashboard.view import View
-    from claude_meter_tui.dashboard.widgets.columns import Layout
 
 _QUIET = "$meter-countdown"
 # No key of a window has a control character.
@@ -62,35 +61,35 @@ class WindowsPanel(DrawnText):
     def draw(self, view: View, width: int, height: int) -> Lines:  # noqa: ARG002 - as many as `rows` says
         """A line for each of `rows`."""
         columns = layout(width, labels_of(view), view.looks.resets)
-        return tuple(self._line(row, view, width, columns) for row in self.rows(view))
+        windows, chosen = {window.key: window for window in view.listed}, view.chosen
+        drawn: list[Line] = []
+        for row in self.rows(view):
+            if (window := windows.get(row)) is not None:
+                shown, selected = shown_of(window, view), chosen is not None and row == chosen.key
+                line = gauge_line(window, view.true_now, columns, shown, selected=selected, show_left=view.show_left)
+            elif row == _HEADS:
+                line = heads(columns, show_left=view.show_left)
+            else:
+                line = extra_line(view, width, columns) if row == _EXTRA else self._more(view, width)
+            drawn.append(line)
+        return tuple(drawn)
 
     def rows(self, view: View) -> list[str]:
         """What stands in each line: the heads, windows by their keys, the money, what is left out."""
         keys = self.shown_keys(view)
         left_out = len(keys) < len(view.listed)
-        extra = _has_extra(view)
+        extra = view.lists_money
         fits = extra and not left_out and len(keys) < self.room
         rows = [*keys, *([_EXTRA] if fits else [])]
         if (left_out or (extra and not fits)) and len(keys) < self.room:
             rows.append(_MORE)
         return [_HEADS, *rows] if not self.tiny and not left_out and len(rows) < self.room else rows
 
-    def _line(self, row: str, view: View, width: int, columns: Layout) -> Line:
-        window = next((window for window in view.listed if window.key == row), None)
-        if window is not None:
-            chosen = view.chosen
-            selected = chosen is not None and chosen.key == row
-            shown = shown_of(window, view)
-            return gauge_line(window, view.true_now, columns, shown, selected=selected, show_left=view.show_left)
-        if row == _HEADS:
-            return heads(columns, show_left=view.show_left)
-        return extra_line(view, width, columns) if row == _EXTRA else self._more(view, width)
-
     def _more(self, view: View, width: int) -> Line:
         """Which have no line here: nothing is left out without a sign."""
         keys = self.shown_keys(view)
         names = [window.label for window in view.listed if window.key not in keys]
-        names += [EXTRA_LABEL] if _has_extra(view) else []
+        names += [EXTRA_LABEL] if view.lists_money else []
         start = f"  + {len(names)} more"
         variants = [((f"{start}: {', '.join(names[:count])}", _QUIET),) for count in range(len(names), 0, -1)]
         return first_fitting(width, *variants, ((start, _QUIET),))
@@ -102,7 +101,7 @@ class WindowsPanel(DrawnText):
             self.room,
             urgent_first=self.tiny,
             sign=not self.tiny and self.room >= 4,
-            extra=_has_extra(view) and not self.tiny,
+            extra=view.lists_money and not self.tiny,
         )
 
     def on_click(self, event: Click) -> None:
@@ -116,18 +115,11 @@ class WindowsPanel(DrawnText):
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """The next window."""
-        event.stop()
-        self.app.call_later(self.app.run_action, "select(1)")
+        self.act(event, "select(1)")
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         """The previous window."""
-        event.stop()
-        self.app.call_later(self.app.run_action, "select(-1)")
-
-
-def _has_extra(view: View) -> bool:
-    extra = view.state.reading.extra_usage if view.state.reading else None
-    return extra is not None and extra.is_shown and not view.filter
+        self.act(event, "select(-1)")
 
 
 def visible_keys(view: View, room: int, *, urgent_first: bool, sign: bool = False, extra: bool = False) -> list[str]:

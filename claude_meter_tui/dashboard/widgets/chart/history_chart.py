@@ -53,13 +53,6 @@ class HistoryChart(DrawnText):
             super().__init__()
             self.column = column
 
-    class Zoomed(Message):
-        """The wheel was turned: `step` 1 is nearer."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
-
     def __init__(self, *, with_local: bool = False, **widget: str) -> None:
         super().__init__(**widget)  # type: ignore[arg-type]
         self._with_local = with_local
@@ -117,7 +110,7 @@ class HistoryChart(DrawnText):
         event.stop()
         if event.chain == 2:
             self.post_message(self.Pointed(None))
-            self.app.call_later(self.app.run_action, "enlarge_panel('chart')")
+            self.act(event, "enlarge_panel('chart')")
             return
         if self.view is None:
             return
@@ -129,13 +122,11 @@ class HistoryChart(DrawnText):
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         """Nearer."""
-        event.stop()
-        self.post_message(self.Zoomed(1))
+        self.act(event, "zoom(1)")
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """Farther."""
-        event.stop()
-        self.post_message(self.Zoomed(-1))
+        self.act(event, "zoom(-1)")
 
 
 def _charted(view: View, window: Window, start: datetime, end: datetime) -> Charted:
