@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from claude_meter_tui.analysis.refresh import refresh
 from claude_meter_tui.commands.demo import seed_history, write_transcripts_once
 from claude_meter_tui.dashboard.app import MeterApp
+from claude_meter_tui.dashboard.picture import self_contained
 from claude_meter_tui.demo.server import DemoServer
 from claude_meter_tui.domain.windows import Account, Reading
 from claude_meter_tui.polling.accounts import PolledAccount
@@ -106,7 +106,7 @@ async def svg_of(picture: Picture, home: Path) -> str:
                 await pilot.press(*picture.keys)
                 await transcripts_read(app)
                 await pilot.pause(0.3)
-                return clean(app.export_screenshot(title="claude-meter-tui"))
+                return self_contained(app.export_screenshot(title="claude-meter-tui"))
 
 
 def analysed(configured: Settings, poller: Poller, now: datetime) -> None:
@@ -136,13 +136,6 @@ async def transcripts_read(app: MeterApp) -> None:
             return
         await asyncio.sleep(0.05)
     raise TimeoutError("the transcripts were not read within 30 s")
-
-
-def clean(svg: str) -> str:
-    """Textual's picture without its remote fonts: an opened picture fetches nothing."""
-    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
-    svg = svg.replace("font-family: Fira Code", "font-family: 'Fira Code', 'DejaVu Sans Mono'")
-    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from screens import lines, settle, shown, text
 from textual.pilot import Pilot
 
 from claude_meter_tui.dashboard.app import MeterApp
+from claude_meter_tui.dashboard.widgets.next_stop import NextStop
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.store.store import Store
 
@@ -188,3 +189,10 @@ async def test_the_next_one_is_the_likeliest_to_fill_not_the_fullest(bench: Benc
     async with shown(bench, (120, 36)) as pilot:
         second = next(line for line in lines(pilot) if " then " in line)
         assert "then 5-hour 53 %" in second and "may fill · 30 %" in second
+
+
+async def test_the_sentence_marks_the_whole_name_though_another_is_its_beginning(bench: Bench) -> None:
+    await told(bench, key="seven_day_opus")
+    async with shown(bench, (120, 36)) as pilot:
+        name, rest = pilot.app.screen.query_one(NextStop)._painted[0][:2]
+        assert name[0] == " 7-day Opus" and "bold" in name[1] and rest[0].startswith(" fills first")

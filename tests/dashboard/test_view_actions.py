@@ -100,6 +100,7 @@ async def test_a_picture_has_every_figure_and_no_name(bench: Bench, tmp_path: Pa
     (svg,) = pictures
     assert "53&#160;%" in svg and "account&#160;1" in svg
     assert "example" not in svg and "secret" not in svg
+    assert "@font-face" not in svg and "url(http" not in svg  # an opened picture fetches nothing
 
 
 async def test_a_picture_that_cannot_be_kept_is_said(bench: Bench) -> None:

@@ -83,11 +83,12 @@ class ViewActions(ChartActions):
 
     async def _picture(self, shown: View, save: Callable[[str], str]) -> None:
         from claude_meter_tui.dashboard.masking import masked
+        from claude_meter_tui.dashboard.picture import self_contained
 
         try:
             self.show_on_screens(masked(shown))
             await self._painted_all()
-            svg = self.export_screenshot(title="claude-meter")
+            svg = self_contained(self.export_screenshot(title="claude-meter"))
         finally:
             self.show_on_screens(shown)
         try:

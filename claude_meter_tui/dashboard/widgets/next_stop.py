@@ -71,12 +71,12 @@ def _forecast_words(view: View, top: Window) -> list[Line]:
     if all(view.outlook_of(window) is None for window in view.windows):
         return []
     labels = {window.key: window.label for window in view.windows}
-    found: list[Line] = []
-    for sentence in next_stop_variants(outlook, labels, now):
-        label = next((name for name in labels.values() if sentence.startswith(name)), "")
-        window = next((window for window in view.windows if window.label == label), None)
-        style = _style(view, window) if window else ""
-        found.append(((f" {label}", style), (sentence.removeprefix(label), "")))
+    window = next((window for window in view.windows if window.key == outlook["next_stop"]), None)
+    label, style = ("", "") if window is None else (window.label, _style(view, window))
+    found: list[Line] = [
+        ((f" {label}", style), (sentence.removeprefix(label), ""))
+        for sentence in next_stop_variants(outlook, labels, now)
+    ]
     if outlook["next_stop"] is None:
         nearest = f" · nearest {top.label} {_figure(view, top)}"
         found.insert(0, (*found[0], (nearest, "$meter-countdown")))
