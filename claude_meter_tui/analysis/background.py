@@ -45,7 +45,7 @@ class Analyst:
         self, store: Store, roots: Sequence[str], start: Callable[[str], subprocess.Popen[str] | None] | None = None
     ) -> None:
         self._store, self._roots = store, tuple(roots)
-        self._ledger = Ledger(store.connection, roots)
+        self._ledger = Ledger(lambda: store.connection, roots)
         self._start = start or started
         self._process: subprocess.Popen[str] | None = None
         self._begun: datetime | None = None

@@ -78,18 +78,6 @@ def added_by(outlook: Outlook, turns: Iterable[Turn], since: Mapping[str, int]) 
     return found
 
 
-def doubt_of(outlook: Outlook | None, reading: Reading, now: datetime) -> float | None:
-    """How little is known of how full the windows are by now, in points; None where nothing is estimated.
-
-    The widest range, up to five times as much near 100 %, where it decides whether work can go on (FACTS §7).
-    """
-    found = [
-        (each["high"] - each["low"]) * (1 + 4 * max(0.0, each["estimate"] - 60) / 40)
-        for each in estimates(outlook, reading, {}, now).values()
-    ]
-    return max(found, default=None)
-
-
 def is_usable(outlook: Outlook | None, now: datetime) -> bool:
     """Whether an outlook is young enough to be shown; `now` by the server's clock."""
     return outlook is not None and abs(now - datetime.fromisoformat(outlook["made_at"])) <= _OLDEST

@@ -134,7 +134,7 @@ class LocalSide:
     """
 
     def __init__(self, store: Store, roots: Sequence[str]) -> None:
-        self._ledger = Ledger(store.connection, roots)
+        self._ledger = Ledger(lambda: store.connection, roots)
         self._store_file, self._roots = store.path, tuple(roots)
         self._follower: Follower | None = None
         self._following = Following()

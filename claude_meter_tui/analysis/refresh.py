@@ -33,7 +33,7 @@ def refresh(store: Store, roots: Sequence[str], account_id: int, now: datetime, 
     if document is None:
         return False
     points = points_of(store, account_id, now, skew)
-    turns = turns_of(Ledger(store.connection, roots), now)
+    turns = turns_of(Ledger(lambda: store.connection, roots), now)
     outlook = outlook_of(stand_in(document), points, turns, now + skew, skew)
     store.save_outlook(account_id, now, json.dumps(outlook, separators=(",", ":")))
     return True

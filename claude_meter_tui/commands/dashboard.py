@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from claude_meter_tui.system.clock import Clock
 
 
+# Seconds to wait for another program's transaction: longer, a key would freeze the screen.
+_PATIENCE = 0.2
+
+
 def run_plainly() -> int:
     """`run` for a command line without any argument, sparing it argparse (10 ms of the start)."""
     try:
@@ -104,7 +108,7 @@ def _show(
 ) -> str | None:
     from claude_meter_tui.dashboard.app import MeterApp
 
-    store = stack.enter_context(Store.open(configured.store_file))
+    store = stack.enter_context(Store.open(configured.store_file, patience=_PATIENCE))
     configured = available.chosen(configured, store)
     clock = SystemClock()
     words.use_hours(configured.hours)

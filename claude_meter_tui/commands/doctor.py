@@ -11,6 +11,7 @@ from claude_meter_tui.domain.errors import AskedTooSoonError, CredentialError, M
 from claude_meter_tui.domain.foreign_text import shown as shown_text
 from claude_meter_tui.domain.foreign_text import to_json
 from claude_meter_tui.output import formats
+from claude_meter_tui.output.asking_words import when_and_why
 from claude_meter_tui.output.words import age, outcome, source_words, too_soon
 from claude_meter_tui.polling.poller import Poller
 from claude_meter_tui.settings import settings
@@ -82,6 +83,9 @@ def _examine(env: Mapping[str, str]) -> tuple[list[Finding], int]:
         findings.append(Finding("store", "ok", f"{where}, {store.count()} readings"))
         endpoint, code = _ask(poller)
         findings.append(endpoint)
+        if (plan := poller.plan()) is not None:
+            words = when_and_why(plan, SystemClock().now())
+            findings.append(Finding("next request", "note", f"a dashboard would ask at {words}"))
         findings += _last_reading(poller, SystemClock().now())
     return findings, code
 
@@ -103,7 +107,7 @@ def _place(place: Looked, now: datetime) -> Finding:
 
 def _ask(poller: Poller) -> tuple[Finding, int]:
     try:
-        reading = asyncio.run(poller.ask(by_key=True))
+        reading = asyncio.run(poller.ask("person"))
     except AskedTooSoonError as error:
         return Finding("usage endpoint", "note", f"{too_soon(error, SystemClock().now())} {error.hint}"), 0
     except MeterError as error:

@@ -38,7 +38,7 @@ def with_ledger(env: Mapping[str, str], use: Callable[[Ledger], Result]) -> tupl
         unreadable: list[str] = []
         done = Index(connection, roots).refresh(transcripts(roots, unreadable))
         done.unread += unreadable
-        return use(Ledger(connection, roots)), done
+        return use(Ledger(lambda: connection, roots)), done
 
     try:
         with Store.open(paths.store_file(paths.state_dir(env))) as store:

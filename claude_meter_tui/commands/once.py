@@ -82,7 +82,7 @@ async def _ask(poller: Poller, clock: Clock) -> MeterError | None:
     with suppress(StoreError):
         await poller.listen()
     try:
-        await poller.ask(by_key=True)
+        await poller.ask("script")
     except AskedTooSoonError as error:
         return None if await _answered_elsewhere(poller, begun) else error
     except MeterError as error:

@@ -106,7 +106,7 @@ class AskedTooSoonError(MeterError):
     """Asking now is not allowed (a server's wait, another pane's request, the day's budget); nothing was sent.
 
     Attributes:
-        why: `wait`, `just asked` or `budget`; in words with the time: `output.words.too_soon`.
+        why: `wait`, `just asked`, `trouble` or `budget`; in words with the time: `output.words.too_soon`.
         until: when asking is allowed again.
     """
 

@@ -153,6 +153,8 @@ def too_soon(error: AskedTooSoonError, now: datetime) -> str:
     """Why nothing was asked, and when it can be; never a minute that is still inside the wait."""
     if error.why == "wait":
         return f"The server asked us to wait until {clock_time(error.until, now, up=True)}."
+    if error.why == "trouble":
+        return f"The last request failed; the next may be sent at {clock_time(error.until, now, up=True)}."
     if error.why == "budget":
         return f"Asking is possible again at {clock_time(error.until, now, up=True)}."
     return error.sentence

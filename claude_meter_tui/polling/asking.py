@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from claude_meter_tui.domain.errors import (
     AskedTooSoonError,
@@ -22,20 +23,29 @@ from claude_meter_tui.domain.errors import (
 from claude_meter_tui.polling.gate import POINTLESS_WAIT, Gate, claim, unclaim
 from claude_meter_tui.polling.noticing import Noticing, store_error
 from claude_meter_tui.polling.state import Phase, Trouble
+from claude_meter_tui.store.store import is_locked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from claude_meter_tui.domain.windows import Reading
-    from claude_meter_tui.polling.gate import Keys
+    from claude_meter_tui.polling.gate import Asker, Keys
     from claude_meter_tui.sources.source import Answer, Source
 
+# A key that finds the store locked by another program is tried again that long; what the server answered, for good.
+_PERSON_WAITS = 5.0
+_NO_END = float("inf")
+_TRIED_AGAIN_SECONDS = 0.15
 # Longer no request takes: whoever sent it has died.
 _LONGEST_REQUEST = timedelta(seconds=45)
+
+T = TypeVar("T")
 
 
 class Asking(Noticing):
     """Asks through a Source and the shared Gate (see `Poller`)."""
 
-    async def ask(self, *, by_key: bool) -> Reading:
+    async def ask(self, by: Asker) -> Reading:
         """Ask now, if it is allowed, and keep the answer.
 
         Raises:
@@ -44,12 +54,12 @@ class Asking(Noticing):
             MeterError: it was sent and gave no reading; the gate and the state say so too.
         """
         try:
-            return await self._claim_and_ask(by_key=by_key)
+            return await self._claim_and_ask(by)
         except sqlite3.Error as error:
             self._sqlite_trouble(error)
             raise store_error(error) from None
 
-    async def _claim_and_ask(self, *, by_key: bool) -> Reading:
+    async def _claim_and_ask(self, by: Asker) -> Reading:
         now = self._clock.now()
         source = await self._opened()
         self._notice_clock(source)
@@ -61,10 +71,14 @@ class Asking(Noticing):
             raise
         self._turned(to_another=self._login_account.notice_login(self._login))
         keys = self._keys(source)
-        held = claim(self._store, keys, now, self._cadence, by_key=by_key, uptime=self._clock.uptime())
+        held = await self._when_free(
+            lambda: claim(self._store, keys, now, self._cadence, by, self._clock.uptime()),
+            _PERSON_WAITS if by == "person" else 0.0,
+        )
         self._notice_store(source)
         if held is not None:
-            raise self._too_soon(held, now)
+            self._refresh()
+            raise AskedTooSoonError(held.why.value, held.at, now)
         self._update(asking=True)
         try:
             return await self._ask(source, keys, now)
@@ -75,19 +89,54 @@ class Asking(Noticing):
             self._refresh()
 
     async def _ask(self, source: Source, keys: Keys, now: datetime) -> Reading:
-        from claude_meter_tui.domain.windows import Account
-
+        before = self.state.reading
         try:
             answer = await source.usage(now)
         except MeterError as error:
-            if not error.sent:
-                unclaim(self._store, keys, now)
-            self._failed(source, keys, error)
+            await self._when_free(partial(self._note_failure, source, keys, error, now), _NO_END)
             raise
+        while True:
+            try:
+                return await self._take_in(answer, source, keys, now, before)
+            except sqlite3.Error as error:
+                if not (self._waits_for_store and is_locked(error)):
+                    raise
+                self._store_trouble(store_error(error))
+            if before is not None and not self._login_account.unknown:  # a locked store must not hide what was read
+                self._show(
+                    answer.reading.model_copy(update={"account": before.account}), answer.skew or self.state.skew
+                )
+            await asyncio.sleep(_TRIED_AGAIN_SECONDS)
+
+    async def _when_free(self, write: Callable[[], T], seconds: float) -> T:
+        """Write to the store; where another program holds it, again and again that long, while the screen goes on.
+
+        Raises:
+            sqlite3.Error: it cannot be written.
+        """
+        end = time.monotonic() + (seconds if self._waits_for_store else 0.0)
+        while True:
+            try:
+                return write()
+            except sqlite3.Error as error:
+                if not is_locked(error) or time.monotonic() >= end:
+                    raise
+            await asyncio.sleep(_TRIED_AGAIN_SECONDS)
+
+    def _note_failure(self, source: Source, keys: Keys, error: MeterError, asked_at: datetime) -> None:
+        if not error.sent:
+            unclaim(self._store, keys, asked_at)
+        self._failed(source, keys, error)
+
+    async def _take_in(
+        self, answer: Answer, source: Source, keys: Keys, now: datetime, before: Reading | None
+    ) -> Reading:
+        from claude_meter_tui.domain.windows import Account
+
         account_id = await self._login_account.learn(source, answer, keys, now, partial(self._failed, source, keys))
         account = Account.model_validate(self._store.account(account_id))
         reading = answer.reading.model_copy(update={"account": account})
-        changed = _changed(self.state.reading, reading)
+        changed = _changed(before, reading)
         self._login_account.account_id = account_id
         skew = self.state.skew if answer.skew is None else answer.skew
         try:
@@ -125,7 +174,7 @@ class Asking(Noticing):
         if gate.asked_at is None:
             return "none"
         if gate.set_at <= gate.asked_at:  # nothing was written since it was sent
-            return "awaited" if gate.asked_at > since - _LONGEST_REQUEST else "none"
+            return "awaited" if gate.asked_at > since - _LONGEST_REQUEST and not gate.orphaned else "none"
         if gate.set_at < since:
             return "none"
         came = reading is not None and reading.observed_at >= gate.asked_at
@@ -147,11 +196,6 @@ class Asking(Noticing):
                 gate = gate.failed(now, text, self._cadence, at_least=pointless, refused=refused)
             gate.at(now, uptime).save(self._store, keys)
         source.failed(error)
-
-    def _too_soon(self, held: datetime, now: datetime) -> AskedTooSoonError:
-        waits = self._gate.wait_until is not None and self._gate.wait_until > now
-        why = "wait" if waits else "just asked" if held - now <= self._cadence.at_least else "budget"
-        return AskedTooSoonError(why, held, now)
 
 
 def _changed(before: Reading | None, after: Reading) -> bool:

@@ -1,4 +1,4 @@
-"""When the usage endpoint may be asked, and when it should be: pure decisions about one endpoint's Gate.
+"""When the usage endpoint may be asked: pure decisions about one endpoint's Gate. When it should be: `schedule`.
 
 The endpoint's rate limit is per account and shared by every client, and a request inside a server's wait starts that
 wait again (FACTS §4). So the Gate lives in the store, is read and written in one transaction by whichever pane wants
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from claude_meter_tui.domain.bounds import LONGEST_WAIT
+from claude_meter_tui.polling.schedule import Plan, Why
 from claude_meter_tui.store.columns import micros, moment_of
+from claude_meter_tui.system import processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
     Keys = tuple[str, ...]
     """What one and the same rate limit is known by: the place of a login, and the account it turned out to be."""
+
+Asker = Literal["meter", "person", "script"]
+"""Who asks: the meter by itself, a person, whom our own ladder does not hold, or a script, perhaps in a loop."""
 
 _DAY = timedelta(days=1)
 # A request that the server does not take at all is not worth more tries than a few a day.
@@ -41,7 +46,8 @@ class Gate:
     earned a wait; a key may go earlier. `failures` in a row, `unchanged` readings in a row, `asked_at` the last
     request, `trouble` the last failure as the poller words it, None once a reading came, `refused` the fingerprint of
     a credential the server has refused: it is not sent again by itself.
-    `set_at` is when this was written, by the local clock, `uptime` by the one that nobody can set.
+    `set_at` is when this was written, by the local clock, `uptime` by the one that nobody can set. `asker` marks the
+    process whose request is under way, and `orphaned` says that it is gone: nobody will write down what came of it.
     """
 
     set_at: datetime
@@ -53,6 +59,8 @@ class Gate:
     asked_at: datetime | None = None
     trouble: str | None = None
     refused: str | None = None
+    asker: str | None = None
+    orphaned: bool = False
 
     @classmethod
     def load(cls, store: Store, keys: Keys, now: datetime, uptime: Uptime | None = None) -> Gate:
@@ -62,11 +70,11 @@ class Gate:
         """
         rows = [row for key in keys if (row := store.gate_row(key)) is not None]
         gates = [_by_clock(cls._from_row(row), now, uptime) for row in rows]
-        return _joined(gates) if gates else cls(set_at=now, uptime=uptime)
+        return joined(gates) if gates else cls(set_at=now, uptime=uptime)
 
     @classmethod
     def _from_row(cls, row: tuple[int | str | None, ...]) -> Gate:
-        set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, up, refused = row
+        set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, up, refused, asker = row
         return cls(
             set_at=moment_of(int(set_at or 0)),
             uptime=None if boot is None or up is None else (str(boot), int(up)),
@@ -77,6 +85,8 @@ class Gate:
             asked_at=_moment(asked_at),
             trouble=None if trouble is None else str(trouble),
             refused=None if refused is None else str(refused),
+            asker=None if asker is None else str(asker),
+            orphaned=asker is not None and processes.is_gone(str(asker)),
         )
 
     def save(self, store: Store, keys: Keys) -> None:
@@ -96,6 +106,7 @@ class Gate:
                     boot,
                     up,
                     self.refused,
+                    self.asker,
                 ),
             )
 
@@ -106,8 +117,8 @@ class Gate:
         return replace(self, set_at=now, uptime=uptime)
 
     def asked(self, now: datetime) -> Gate:
-        """A request is about to be sent."""
-        return replace(self, asked_at=now)
+        """A request is about to be sent, by this process."""
+        return replace(self, asked_at=now, asker=processes.mark_of_this_process(), orphaned=False)
 
     def answered(self, *, changed: bool) -> Gate:
         """A reading came: every mark of trouble goes."""
@@ -118,7 +129,7 @@ class Gate:
         """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
         failures = self.failures + 1
         wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
-        return replace(self, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
+        return replace(self, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble, asker=None)
 
     def failed(
         self,
@@ -131,7 +142,7 @@ class Gate:
         """No usable answer, and no wait named; `refused`: the fingerprint of the credential that was refused."""
         failures = self.failures + 1
         retry_at = now + max(cadence.step(failures), at_least)
-        return replace(self, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
+        return replace(self, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused, asker=None)
 
     def forgiven(self) -> Gate:
         """Another credential: what the one before ran into says nothing any more. A server's wait stays."""
@@ -141,66 +152,31 @@ class Gate:
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
-    def closed_until(self, now: datetime, asks: list[datetime], cadence: Cadence, *, by_key: bool) -> datetime | None:
-        """None if a request may be sent now, else when it may.
+    def held(self, now: datetime, asks: list[datetime], cadence: Cadence, by: Asker) -> Plan | None:
+        """None if a request may be sent now, else when it may, and why not before.
 
         Args:
             now: the local time.
             asks: when requests were sent in the last 24 h, oldest first.
             cadence: how often to ask.
-            by_key: a person asks: our own ladder does not hold them, the server's wait does.
+            by: who asks.
         """
-        holds: list[datetime] = []
+        holds: list[Plan] = []
         if self.wait_until is not None:
-            holds.append(self.wait_until)
+            holds.append(Plan(self.wait_until, Why.WAIT))
         if self.asked_at is not None:
-            holds.append(self.asked_at + cadence.at_least)
-        if self.retry_at is not None and not by_key:
-            holds.append(self.retry_at)
-        budget = cadence.daily if by_key else cadence.daily - cadence.kept_for_keys
+            holds.append(
+                Plan(self.asked_at + (cadence.after_crash if self.orphaned else cadence.at_least), Why.JUST_ASKED)
+            )
+        if self.retry_at is not None and by != "person":
+            holds.append(Plan(self.retry_at, Why.TROUBLE))
+        budget = cadence.daily if by == "person" else cadence.daily - cadence.kept_for_keys
         if len(asks) >= budget:
-            holds.append(asks[len(asks) - budget] + _DAY)
-        latest = max(holds, default=now)
-        return latest if latest > now else None
-
-    def interval(self, cadence: Cadence, doubt: float | None = None) -> timedelta:
-        """From one reading to the next: slower while nothing changes, or while what was used since is known anyway.
-
-        Where it is not, a request is worth it soon (FACTS §7: from six points of doubt on).
-        """
-        if doubt is not None and doubt >= cadence.doubtful:
-            return cadence.in_doubt
-        if doubt is not None and doubt <= cadence.certain:
-            return cadence.slowest
-        return min(cadence.base * (1 + self.unchanged / 3), cadence.slowest)
-
-    def due(
-        self,
-        now: datetime,
-        asks: list[datetime],
-        cadence: Cadence,
-        read_at: datetime | None,
-        resets: Iterable[datetime],
-        doubt: float | None = None,
-    ) -> datetime:
-        """When the poller asks next on its own.
-
-        Args:
-            now: the local time.
-            asks: as for `closed_until`.
-            cadence: how often to ask.
-            read_at: when the newest reading of every window was taken; None: there is none, so at once.
-            resets: the windows' `resets_at`, on the same clock as `now`.
-            doubt: how little is known of how full windows are by now, in points (`carried.doubt_of`); None: unknown.
-        """
-        if doubt is not None and doubt > cadence.certain and len(asks) >= cadence.doubts:
-            doubt = None
-        if read_at is None:
-            wanted = now
-        else:
-            wanted = min([read_at + self.interval(cadence, doubt), *_reset_asks(read_at, resets, cadence)])
-        held = self.closed_until(now, asks, cadence, by_key=False)
-        return wanted if held is None else max(wanted, held)
+            holds.append(Plan(asks[len(asks) - budget] + _DAY, Why.BUDGET))
+        if by == "script" and len(asks) >= cadence.scripted:
+            holds.append(Plan(asks[len(asks) - cadence.scripted] + cadence.scripted_span, Why.BUDGET))
+        latest = max(holds, key=lambda hold: hold.at, default=None)
+        return latest if latest is not None and latest.at > now else None
 
 
 def budget_window(store: Store, keys: Keys, now: datetime) -> list[datetime]:
@@ -210,9 +186,9 @@ def budget_window(store: Store, keys: Keys, now: datetime) -> list[datetime]:
 
 
 def claim(
-    store: Store, keys: Keys, now: datetime, cadence: Cadence, *, by_key: bool, uptime: Uptime | None = None
-) -> datetime | None:
-    """Take the right to send one request; None if taken, else when it may be tried again.
+    store: Store, keys: Keys, now: datetime, cadence: Cadence, by: Asker, uptime: Uptime | None = None
+) -> Plan | None:
+    """Take the right to send one request; None if taken, else when it may be tried again, and why not now.
 
     One transaction, so of any number of panes exactly one sends. A clock that was set since the gate was written is
     taken into account for good, also where the gate stays closed: else it would stay so for as long as the clock was
@@ -220,7 +196,7 @@ def claim(
     """
     with store.transaction():
         gate = _refreshed(store, keys, now, uptime)
-        held = gate.closed_until(now, budget_window(store, keys, now), cadence, by_key=by_key)
+        held = gate.held(now, budget_window(store, keys, now), cadence, by)
         if held is None:
             gate.at(now, uptime).asked(now).save(store, keys)
             store.note_ask(keys, now, forget_before=now - 2 * _DAY)
@@ -270,8 +246,12 @@ def _by_clock(gate: Gate, now: datetime, uptime: Uptime | None) -> Gate:
     )
 
 
-def _joined(gates: list[Gate]) -> Gate:
-    """One gate as closed as all of them: a wait is the account's, whichever place its login stands in."""
+def joined(gates: list[Gate]) -> Gate:
+    """One gate as closed as all of them: a wait is the account's, whichever place its login stands in.
+
+    Args:
+        gates: at least one, all by the same clock.
+    """
     newest = max(gates, key=lambda gate: gate.set_at)
 
     def latest(times: Iterable[datetime | None]) -> datetime | None:
@@ -282,17 +262,6 @@ def _joined(gates: list[Gate]) -> Gate:
         wait_until=latest(gate.wait_until for gate in gates),
         asked_at=latest(gate.asked_at for gate in gates),
     )
-
-
-def _reset_asks(read_at: datetime, resets: Iterable[datetime], cadence: Cadence) -> list[datetime]:
-    asks: list[datetime] = []
-    for resets_at in resets:
-        if resets_at > read_at:
-            asks.append(resets_at + cadence.after_reset)
-        elif read_at - resets_at < cadence.ended_grace:
-            # The server still sent the ended window (FACTS §1): one quick look again, not a full window.
-            asks.append(read_at + cadence.again_after)
-    return asks
 
 
 def _moment(value: int | str | None) -> datetime | None:

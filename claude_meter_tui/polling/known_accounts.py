@@ -101,6 +101,7 @@ class KnownAccounts:
             note=note,
             account_id=account_id,
             demo=profile.demo,
+            waits_for_store=True,
         )
         roots = profile.transcript_roots
         return PolledAccount(poller, partial(_local_side, self._store, roots), partial(_analyst, self._store, roots))

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.domain.errors import CredentialError, MeterError, PointlessError, RateLimitedError
-from claude_meter_tui.domain.identity import token_key
+from claude_meter_tui.domain.identity import is_named, token_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +97,18 @@ class LoginAccount:
     def notice_store(self) -> bool:
         """Another process wrote, perhaps whose the login is; whether that is another account than before."""
         return self._login is not None and self.notice_login(self._login)
+
+    def carry_over(self, account: AccountDocument | None, login: str | None, now: datetime) -> int | None:
+        """The store's file is another by now: the account shown as that one has it; gives its row, None: not known."""
+        row = None
+        if account is not None and login is not None and self._said is not None:
+            row = self._said = self._store.remember_account(login, account, now, account["plan"])
+        elif account is not None and (is_named(account) or login is not None):
+            row = self._store.account_id(account, None if login is None else token_key(login))
+        self.account_id = row
+        if row is not None:
+            self.is_now(row)
+        return row
 
     def asked(self) -> None:
         """The server was asked; what it did not say it need not be asked again at once."""

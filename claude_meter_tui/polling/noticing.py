@@ -16,12 +16,14 @@ from claude_meter_tui.domain.errors import (
     NotLoggedInError,
     StoreError,
 )
-from claude_meter_tui.polling.gate import Gate, budget_window, refresh
+from claude_meter_tui.polling.gate import Gate, budget_window, joined, refresh
 from claude_meter_tui.polling.shown_state import ShownState
 from claude_meter_tui.polling.state import Phase, Trouble
 from claude_meter_tui.store.database_file import is_broken
+from claude_meter_tui.store.merging import observations
 
 if TYPE_CHECKING:
+    from claude_meter_tui.domain.plain_reading import ReadingDocument
     from claude_meter_tui.domain.windows import Reading
     from claude_meter_tui.polling.gate import Keys
     from claude_meter_tui.sources.source import Source
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 _LOOK_AGAIN = timedelta(minutes=5)
 # Readings of two clocks are never of the very same moment.
 _CLOCK_SET_FROM = timedelta(seconds=2)
+_REPLACED = "The store was deleted or replaced; the last reading was kept."
+# Shorter, the machine was only busy.
+_SLEPT_FROM = timedelta(seconds=30)
 
 
 class Noticing(ShownState):
@@ -89,8 +94,10 @@ class Noticing(ShownState):
 
     def _notice_clock(self, source: Source) -> None:
         """The local clock was set: waits keep their lengths, and the server's clock is as far off as before."""
-        now, uptime = self._clock.now(), self._clock.uptime()
-        (then, up), self._clocks = self._clocks, (now, uptime)
+        now, uptime, awake = self._clock.now(), self._clock.uptime(), self._clock.awake()
+        (then, up, worked), self._clocks = self._clocks, (now, uptime, awake)
+        if uptime[0] == up[0] and timedelta(microseconds=uptime[1] - up[1] - (awake - worked)) > _SLEPT_FROM:
+            self._woke_at = now
         step = now - then - timedelta(microseconds=uptime[1] - up[1])
         if uptime[0] != up[0] or abs(step) < _CLOCK_SET_FROM:
             return
@@ -101,6 +108,10 @@ class Noticing(ShownState):
 
     def _notice_store(self, source: Source) -> None:
         """Another process wrote: take its reading, its wait."""
+        if self._store.is_replaced():
+            self._store.reopen()
+        if self._store.opened != self._store_opened:
+            self._carry_over(source)
         version = self._store.version()
         if version == self._seen_version:
             return
@@ -108,6 +119,23 @@ class Noticing(ShownState):
         self._turned(to_another=self._login_account.notice_store())
         self._load_gate(source)
         self._load_reading()
+
+    def _carry_over(self, source: Source) -> None:
+        """The store's file is another by now: what is known here must not be lost, least of all a server's wait."""
+        now, uptime = self._clock.now(), self._clock.uptime()
+        whole = getattr(self.state.reading, "document", None)  # what stands in for one at the start has none
+        known: ReadingDocument | None = None if whole is None else whole()
+        row = self._login_account.carry_over(None if known is None else known["account"], self._login, now)
+        if known is not None and row is not None:
+            parts = observations(known)
+            self._store.save_all(parts, row, partial=len(parts) > 1 or known["whole_at"] is None)
+        with self._store.transaction():
+            keys = self._keys(source)
+            joined([Gate.load(self._store, keys, now, uptime), self._gate]).at(now, uptime).save(self._store, keys)
+            for asked_at in self._asks:
+                self._store.note_ask(keys, asked_at, forget_before=now - timedelta(days=2))
+        self._store_opened, self._outlook_text = self._store.opened, None
+        self._update(notice=self._store.notice() or _REPLACED)
 
     def _turned(self, *, to_another: bool) -> None:
         """Show nothing of the account before."""

@@ -33,6 +33,8 @@ class Poller(Asking):
         note: where the account of this poller's profile is noted; None: it is `account_id` and stays so.
         account_id: whose readings to show, where that is known from the start.
         demo: marks the state as simulated.
+        waits_for_store: whether what the server answered is kept until a locked store takes it; for a dashboard, whose
+            store is opened with little patience, so that its screen never stands still.
         publish: what to do with a new state.
     """
 
@@ -51,7 +53,7 @@ class Poller(Asking):
             await self._listen()
             self._notice_store(source)
             if await self._credential_works(source) and not self.state.paused and self._is_due():
-                await self.ask(by_key=False)
+                await self.ask("meter")
             works = True
         except StoreError as error:
             self._store_trouble(error)
@@ -67,5 +69,5 @@ class Poller(Asking):
         self._refresh()
 
     def _is_due(self) -> bool:
-        due = self._due()
-        return due is not None and due <= self._clock.now()
+        plan = self.plan()
+        return plan is not None and plan.at <= self._clock.now()

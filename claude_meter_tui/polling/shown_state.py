@@ -10,12 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.analysis.carried import doubt_of, stored_outlook
+from claude_meter_tui.analysis.carried import stored_outlook
 from claude_meter_tui.domain.instances import Point
 from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.polling.gate import Gate
 from claude_meter_tui.polling.listeners import Listening
 from claude_meter_tui.polling.login import LoginAccount
+from claude_meter_tui.polling.schedule import Known, doubt_of, next_ask
 from claude_meter_tui.polling.state import MeterState, Phase, Trouble
 from claude_meter_tui.store.columns import time_of
 from claude_meter_tui.system import crash
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         StoreError,
     )
     from claude_meter_tui.domain.windows import Account, Reading
+    from claude_meter_tui.polling.schedule import Plan
     from claude_meter_tui.settings.cadence import Cadence
     from claude_meter_tui.sources.source import Listener, Source
     from claude_meter_tui.store.store import Store
@@ -48,6 +50,7 @@ class ShownState:
         note: str | None = "account",
         account_id: int | None = None,
         demo: bool = False,
+        waits_for_store: bool = False,
         publish: Callable[[MeterState], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -58,9 +61,11 @@ class ShownState:
         self._listening = Listening(store, open_listeners)
         self._listening_trouble = ""
         self._gate = Gate(set_at=clock.now())
-        self._clocks = (clock.now(), clock.uptime())
+        self._clocks = (clock.now(), clock.uptime(), clock.awake())
         self._asks: list[datetime] = []
-        self._seen_version: int | None = None
+        self._woke_at: datetime | None = None
+        self._store_opened = store.opened
+        self._seen_version: tuple[int, int] | None = None
         self._stamp: object = None
         self._credential_trouble: Trouble | None = None
         self._looked_at = clock.now()
@@ -70,6 +75,7 @@ class ShownState:
         self._look_again = False
         self._outlook_text: str | None = None
         self._store_failed = self._failed_unforeseen = False
+        self._waits_for_store = waits_for_store
         self.publish = publish
         skew = store.noted_skew(clock.now(), clock.uptime())
         self.state = MeterState(demo=demo, skew=skew, notice=store.notice())
@@ -122,20 +128,21 @@ class ShownState:
         """Whether the server has refused this very credential: it is not sent again by itself until it is another."""
         return self._gate.refused is not None and self._gate.refused == self._login
 
-    def _due(self) -> datetime | None:
-        """When the server is asked next; None: not by itself, since it has refused this credential."""
+    def plan(self) -> Plan | None:
+        """When the server is asked next, and why; None: not by itself, since it has refused this credential."""
         if self._is_refused():
             return None
-        reading, skew = self.state.reading, self.state.skew
-        whole_at = None if reading is None or self._login_account.unknown else _whole_at(reading)
-        return self._gate.due(
-            self._clock.now(),
-            self._asks,
-            self._cadence,
-            whole_at,
-            [window.resets_at - skew for window in reading.windows if window.resets_at] if reading else [],
-            None if reading is None else doubt_of(self.state.outlook, reading, self._clock.now() + skew),
+        reading, skew, now = self.state.reading, self.state.skew, self._clock.now()
+        if reading is None:
+            return next_ask(now, Known(None), self._gate, self._asks, self._cadence)
+        known = Known(
+            None if self._login_account.unknown else _whole_at(reading),
+            [(window.label, window.resets_at - skew) for window in reading.windows if window.resets_at],
+            doubt_of(self.state.outlook, reading, now + skew),
+            self._gate.unchanged,
+            self._woke_at,
         )
+        return next_ask(now, known, self._gate, self._asks, self._cadence)
 
     def _refresh(self) -> None:
         """Bring trouble and next ask up to date with the gate and the credential."""
@@ -149,7 +156,8 @@ class ShownState:
         shown = self.state
         same = (trouble and trouble.phase) == (shown.trouble and shown.trouble.phase) and shown.since is not None
         since = shown.since if same else now
-        self._update(trouble=trouble, since=since, next_ask=None if held else self._due())
+        plan = None if held else self.plan()
+        self._update(trouble=trouble, since=since, next_ask=None if plan is None else plan.at, plan=plan)
 
     def _known(self) -> Reading | None:
         from claude_meter_tui.domain.windows import Reading

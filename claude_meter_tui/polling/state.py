@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.analysis.outlook import Outlook
     from claude_meter_tui.domain.windows import Reading
+    from claude_meter_tui.polling.schedule import Plan
     from claude_meter_tui.sources.source import Looked
 
 
 # Claude Code's cache says what was at least used some time ago: never live (FACTS §2).
 _FLOORS = ("cache",)
 _HEARD = ("statusline", "bridge")
+_BY_PLAN = ("known", "quiet", "reset")
 
 
 class Phase(StrEnum):
@@ -70,7 +72,8 @@ class Trouble:
 class MeterState:
     """Everything there is to show.
 
-    `next_ask` is when the network is asked next, by the local clock; None while paused or without a credential.
+    `next_ask` is when the network is asked next, by the local clock; None while paused or without a credential;
+    `plan` says why then.
     `skew` is how far the server's clock is ahead of the local one. `notice` is a message that is not about reading
     (a damaged store set aside). `since`: from when on it is in the trouble it is in, or, without any, since when
     there has been none. `outlook` is what the analysis made of the account last. `version` grows with each new reading,
@@ -80,6 +83,7 @@ class MeterState:
     reading: Reading | None = None
     trouble: Trouble | None = None
     next_ask: datetime | None = None
+    plan: Plan | None = None
     asking: bool = False
     paused: bool = False
     demo: bool = False
@@ -97,6 +101,8 @@ class MeterState:
     def phase(self, now: datetime) -> Phase:
         """What the numbers are worth at the local time `now`."""
         fresh = self.reading is not None and now - self.reading.observed_at <= STALE_AFTER
+        # Later by plan, since little can have changed, is not too late.
+        fresh = fresh or (self.plan is not None and self.plan.why in _BY_PLAN and now < self.plan.at)
         fresh = fresh and self.reading is not None and self.reading.source not in _FLOORS
         if self.trouble is not None:
             # Without a login, a source that asks nobody can still keep the figures live.

@@ -20,7 +20,7 @@ SHOWN_NOTE = "shown"
 """The note that keeps which account a person chose to see; never what a login turned out to be."""
 _LARGEST_SKEW = timedelta(hours=23)
 _CLOCK_SET_FROM = timedelta(seconds=2)
-_GATE_COLUMNS = "set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, uptime, refused"
+_GATE_COLUMNS = "set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, uptime, refused, asker"
 
 
 class StoredNotes:

@@ -60,6 +60,19 @@ def begun_anew(path: str, patience: float) -> tuple[sqlite3.Connection, str]:
     return connection, aside
 
 
+def identity(path: str) -> tuple[int, int] | None:
+    """Which file is at a path; None where there is none.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether it says that the file's content is broken, or is not what its version says."""
     code = getattr(error, "sqlite_errorcode", None)
@@ -164,6 +177,8 @@ def unusable(path: str, error: Exception) -> StoreError:
     from claude_meter_tui.domain.foreign_text import shown, storable
 
     reason = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return StoreError("The store is locked by another program.", "Try again when that one is done.")
     return StoreError(
         f"The store at {shown(storable(path))} cannot be used ({reason}).",
         "Set CLAUDE_METER_STATE_DIR to a folder you can write to.",

@@ -52,6 +52,30 @@ def merged(whole: ReadingDocument | None, later: Iterable[ReadingDocument]) -> R
     return known
 
 
+def observations(known: ReadingDocument) -> list[ReadingDocument]:
+    """What `merged` made one of, as far as it is still in it: for each time and source the windows observed then."""
+    groups: dict[tuple[str, str], list[WindowDocument]] = {}
+    for window in known["windows"]:
+        seen = (window["observed_at"] or known["observed_at"], window["source"] or known["source"])
+        groups.setdefault(seen, []).append({**window, "observed_at": None, "source": None})
+    whole_at = known["whole_at"] or known["observed_at"]
+    if not groups:
+        groups[(known["observed_at"], known["source"])] = []
+    first = min(groups, key=lambda seen: (seen[0] != whole_at, seen[0]))
+    return [
+        {
+            **known,
+            "observed_at": observed_at,
+            "source": source,
+            "windows": windows,
+            "extra_usage": known["extra_usage"] if (observed_at, source) == first else None,
+            "damaged": known["damaged"] if (observed_at, source) == first else [],
+            "whole_at": None,
+        }
+        for (observed_at, source), windows in groups.items()
+    ]
+
+
 def same_instance(one: str | None, other: str | None) -> bool:
     """Whether two resets (ISO-8601, or None: idle) are of one and the same instance of a window."""
     if one is None or other is None:

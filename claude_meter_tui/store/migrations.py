@@ -207,7 +207,12 @@ _OUTLOOKS = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY, _OUTLOOKS)
+_ASKERS = (
+    # Which process sent the request whose answer is awaited (system/processes.py): where it is gone, nobody will.
+    "ALTER TABLE gates ADD COLUMN asker TEXT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY, _OUTLOOKS, _ASKERS)
 
 
 class Transaction:

@@ -38,15 +38,18 @@ class StoredReadings:
         with Transaction(self._db):
             return self._insert(reading, account_id, partial=False)
 
-    def save_all(self, readings: Iterable[ReadingDocument], *, partial: bool = False) -> int:
+    def save_all(
+        self, readings: Iterable[ReadingDocument], account_id: int | None = None, *, partial: bool = False
+    ) -> int:
         """Keep many in one transaction; gives how many were new or knew a window more.
 
         Args:
             readings: in any order.
+            account_id: whose; None: each reading's own account.
             partial: whether each may name some of the windows only, so that it hides no other.
         """
         with Transaction(self._db):
-            return sum(self._insert(reading, None, partial=partial) for reading in readings)
+            return sum(self._insert(reading, account_id, partial=partial) for reading in readings)
 
     def _insert(self, reading: ReadingDocument, account_id: int | None, *, partial: bool) -> bool:
         owner = account_identity.row_of(self._db, reading["account"]) if account_id is None else account_id

@@ -22,12 +22,25 @@ if TYPE_CHECKING:
     from typing import Self
 
 _PATIENCE = 5.0
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether it says that another process holds the store just now."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
 
 
 def _damaged(error: sqlite3.Error) -> StoreError:
     if database_file.is_damage(error):
         return StoreError("The store is damaged.", "Run `claude-meter-tui once`: it keeps what can be read.")
     return StoreError(f"The store cannot be read ({error}).", "Run `claude-meter-tui doctor`.")
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        return database_file.identity(path)
+    except OSError:
+        return None
 
 
 class Store(StoredReadings, StoredAccounts):
@@ -38,6 +51,9 @@ class Store(StoredReadings, StoredAccounts):
         self.set_aside = set_aside
         """Where a damaged file was moved to when this store was opened, else None."""
         self._db = connection
+        self._patience = _PATIENCE
+        self._file = _identity(path)
+        self._opened = 0
 
     @classmethod
     def open(cls, path: str, patience: float = _PATIENCE) -> Self:
@@ -51,7 +67,9 @@ class Store(StoredReadings, StoredAccounts):
             StoreError: the folder or file cannot be used at all (permissions, full disk, newer schema).
         """
         connection, set_aside = database_file.opened(path, patience)
-        return cls(path, connection, set_aside)
+        store = cls(path, connection, set_aside)
+        store._patience = patience
+        return store
 
     @classmethod
     def open_existing(cls, path: str) -> Self | None:
@@ -105,7 +123,29 @@ class Store(StoredReadings, StoredAccounts):
             StoreError: that cannot be done.
         """
         self._db.close()
-        self._db, self.set_aside = database_file.begun_anew(self.path, _PATIENCE)
+        self._now_on(*database_file.begun_anew(self.path, self._patience))
+
+    def is_replaced(self) -> bool:
+        """Whether the file at the path is no longer the one that is open: deleted, restored, set aside by another."""
+        try:
+            return self._file is not None and database_file.identity(self.path) != self._file
+        except OSError:
+            return False  # a folder that cannot be looked into says nothing
+
+    def reopen(self) -> None:
+        """Go on with the file that is at the path by now; a new one where there is none.
+
+        Raises:
+            StoreError: that cannot be done; the one before stays open.
+        """
+        before, opened = self._db, database_file.opened(self.path, self._patience)
+        before.close()
+        self._now_on(*opened)
+
+    def _now_on(self, connection: sqlite3.Connection, set_aside: str | None) -> None:
+        self._db, self.set_aside = connection, set_aside
+        self._file = _identity(self.path)
+        self._opened += 1
 
     def close(self) -> None:
         """Close the connection."""
@@ -126,7 +166,11 @@ class Store(StoredReadings, StoredAccounts):
         """For a module that keeps tables of its own in this file."""
         return self._db
 
-    def version(self) -> int:
-        """A number that changes when another process has written (`PRAGMA data_version`)."""
-        value: int = self._db.execute("PRAGMA data_version").fetchone()[0]
-        return value
+    def version(self) -> tuple[int, int]:
+        """Another one when another process has written (`PRAGMA data_version`), or the file is another."""
+        return self._opened, int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    @property
+    def opened(self) -> int:
+        """How often the file has turned out to be another while it was open."""
+        return self._opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from claude_meter_tui.system.uptime import system_uptime
+from claude_meter_tui.system import uptime
 
 if TYPE_CHECKING:
     from claude_meter_tui.system.uptime import Uptime
@@ -22,6 +22,10 @@ class Clock(Protocol):
         """See `uptime.Uptime`."""
         ...
 
+    def awake(self) -> int:
+        """See `uptime.awake`."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -32,7 +36,11 @@ class SystemClock:
 
     def uptime(self) -> Uptime:
         """See `uptime.system_uptime`."""
-        return system_uptime()
+        return uptime.system_uptime()
+
+    def awake(self) -> int:
+        """See `uptime.awake`."""
+        return uptime.awake()
 
 
 class FixedClock:
@@ -40,7 +48,7 @@ class FixedClock:
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment.astimezone(UTC)
-        self._up = timedelta(days=1)
+        self._up = self._awake = timedelta(days=1)
 
     def now(self) -> datetime:
         """The moment it stands at."""
@@ -50,8 +58,17 @@ class FixedClock:
         """A machine started a day before the clock was made."""
         return "fixed", self._up // timedelta(microseconds=1)
 
+    def awake(self) -> int:
+        """As long as the machine is up, less what it has slept."""
+        return self._awake // timedelta(microseconds=1)
+
     def advance(self, **span: float) -> None:
         """Time passes: move on by a `timedelta`'s keywords."""
+        self._awake += timedelta(**span)
+        self.sleep(**span)
+
+    def sleep(self, **span: float) -> None:
+        """The machine sleeps that long."""
         self._moment += timedelta(**span)
         self._up += timedelta(**span)
 

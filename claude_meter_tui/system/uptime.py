@@ -19,12 +19,26 @@ def system_uptime() -> Uptime:
     Linux tells both in files (proc(5)): `boot_id` is another at every boot, `/proc/uptime` goes on while it sleeps.
     """
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
-            boot = file.read(64).strip()
+        boot = boot_id()
         with open("/proc/uptime", encoding="ascii") as file:  # noqa: PTH123
-            return boot, int(float(file.read(64).split()[0]) * 1_000_000)
+            up = int(float(file.read(64).split()[0]) * 1_000_000)
     except (OSError, ValueError, IndexError):
-        return f"process {os.getpid()}", time.monotonic_ns() // 1000
+        boot = ""
+    return (boot, up) if boot else (f"process {os.getpid()}", time.monotonic_ns() // 1000)
+
+
+def boot_id() -> str:
+    """Which start of the machine this is; empty where the system does not name it."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+            return file.read(64).strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def awake() -> int:
+    """Microseconds of a clock that stands still while the machine sleeps, as `uptime` does not (Linux, macOS)."""
+    return time.monotonic_ns() // 1000
 
 
 def age_of_this_process() -> timedelta:

@@ -34,7 +34,7 @@ from claude_meter_tui.store.store import Store
 from claude_meter_tui.turns.transcripts.ledger import Ledger
 began = time.perf_counter()
 with Store.open(sys.argv[1]) as store:
-    whole = Ledger(store.connection, [sys.argv[2]]).sum_by("total", since=None, until=None)[0]
+    whole = Ledger(lambda: store.connection, [sys.argv[2]]).sum_by("total", since=None, until=None)[0]
 print(time.perf_counter() - began, whole.total_tokens)
 """
 

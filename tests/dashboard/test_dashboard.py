@@ -408,7 +408,7 @@ async def test_the_timer_sleeps_until_a_text_changes(bench: Bench, scratch_home:
 async def test_the_first_picture_is_the_same_with_and_without_pydantic(bench: Bench) -> None:
     for name in ("max-named-windows.json", "limits-array-and-spend.json", "over-100-and-past-reset.json"):
         bench.server.replies[USAGE] = Reply.json(payload(name))
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
         bench.clock.advance(minutes=2)
         stored = bench.another_poller()
         assert not isinstance(stored.state.reading, Reading)

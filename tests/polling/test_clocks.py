@@ -12,6 +12,7 @@ from test_transcripts import row
 
 from claude_meter_tui.analysis.local_side import LocalSide
 from claude_meter_tui.polling.gate import Gate, claim, refresh
+from claude_meter_tui.polling.schedule import Plan, Why
 from claude_meter_tui.polling.state import Phase
 from claude_meter_tui.settings.cadence import Cadence
 from claude_meter_tui.store.store import Store
@@ -78,10 +79,10 @@ def test_the_corrected_gate_is_written_down_while_it_is_closed(tmp_path: Path) -
         ahead = NOON + timedelta(days=1)
         gate = Gate(set_at=ahead).made_to_wait(ahead, HOUR, "waiting", CADENCE)
         gate.at(ahead, None).save(store, KEYS)
-        assert claim(store, KEYS, NOON, CADENCE, by_key=True) == NOON + HOUR + CADENCE.cushion
+        assert claim(store, KEYS, NOON, CADENCE, "person") == Plan(NOON + HOUR + CADENCE.cushion, Why.WAIT)
         later = NOON + HOUR + CADENCE.cushion
-        assert claim(store, KEYS, later - timedelta(minutes=1), CADENCE, by_key=True) == later
-        assert claim(store, KEYS, later, CADENCE, by_key=True) is None
+        assert claim(store, KEYS, later - timedelta(minutes=1), CADENCE, "person") == Plan(later, Why.WAIT)
+        assert claim(store, KEYS, later, CADENCE, "person") is None
 
 
 def test_a_wait_is_kept_by_the_uptime_within_one_start_of_the_machine(tmp_path: Path) -> None:
@@ -104,8 +105,8 @@ def test_what_a_clock_ahead_dated_does_not_fill_the_budget_for_ever(tmp_path: Pa
         for minute in range(100):
             store.note_ask(KEYS, NOON + timedelta(days=20, minutes=minute), NOON)
         Gate(set_at=NOON + timedelta(days=21)).save(store, KEYS)
-        assert claim(store, KEYS, NOON, CADENCE, by_key=True) is not None
-        assert claim(store, KEYS, NOON + timedelta(hours=25), CADENCE, by_key=True) is None
+        assert claim(store, KEYS, NOON, CADENCE, "person") is not None
+        assert claim(store, KEYS, NOON + timedelta(hours=25), CADENCE, "person") is None
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=-1), timedelta(minutes=1), timedelta(hours=5)])

@@ -11,13 +11,14 @@ import pytest
 from conftest import NOON, Bench, log_in
 
 from claude_meter_tui.analysis.outlook import WindowOutlook
-from claude_meter_tui.polling.gate import Gate, _by_clock, _joined, budget_window, claim, refresh
+from claude_meter_tui.polling.gate import Gate, _by_clock, budget_window, claim, joined, refresh
+from claude_meter_tui.polling.schedule import Plan, Why
 from claude_meter_tui.polling.state import Phase
 from claude_meter_tui.settings.cadence import Cadence
 from claude_meter_tui.store.columns import micros
 from claude_meter_tui.store.store import Store
 
-CADENCE = Cadence()
+CADENCE = Cadence(jitter=0.0)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 UP = ("boot", 1_000_000_000)
 
@@ -95,7 +96,7 @@ def test_a_set_clock_is_written_down_once_and_asks_do_not_lie_ahead(store: Store
 def test_no_row_is_made_by_looking(store: Store) -> None:
     assert refresh(store, ("e",), NOON, UP) == Gate(set_at=NOON, uptime=UP)
     assert store.gate_row("e") is None
-    assert claim(store, ("e",), NOON, CADENCE, by_key=False, uptime=UP) is None
+    assert claim(store, ("e",), NOON, CADENCE, "meter", UP) is None
     loaded = Gate.load(store, ("e",), NOON, UP)
     assert (loaded.set_at, loaded.uptime, loaded.asked_at, loaded.unchanged) == (NOON, UP, NOON, 0)
 
@@ -104,8 +105,8 @@ def test_a_claim_by_a_set_clock_knows_how_long_it_was_held(store: Store) -> None
     with store.transaction():
         whole().save(store, ("e",))
     ahead = NOON + 3 * HOUR  # set ahead while one minute passed: the wait is not over
-    held = claim(store, ("e",), ahead, CADENCE, by_key=True, uptime=later(UP, MINUTE))
-    assert held == ahead + HOUR - MINUTE
+    held = claim(store, ("e",), ahead, CADENCE, "person", later(UP, MINUTE))
+    assert held == Plan(ahead + HOUR - MINUTE, Why.WAIT)
 
 
 # --- several keys ----------------------------------------------------------------------------------------------------
@@ -114,11 +115,9 @@ def test_a_claim_by_a_set_clock_knows_how_long_it_was_held(store: Store) -> None
 def test_of_several_keys_the_longest_wait_the_last_request_and_the_fullest_budget_count(store: Store) -> None:
     early = Gate(set_at=NOON - HOUR, wait_until=NOON + 2 * HOUR, asked_at=NOON - MINUTE)
     newest = Gate(set_at=NOON, wait_until=NOON + HOUR, asked_at=NOON - 5 * MINUTE, unchanged=2)
-    assert _joined([early, newest]) == Gate(
-        set_at=NOON, wait_until=NOON + 2 * HOUR, asked_at=NOON - MINUTE, unchanged=2
-    )
+    assert joined([early, newest]) == Gate(set_at=NOON, wait_until=NOON + 2 * HOUR, asked_at=NOON - MINUTE, unchanged=2)
     plain = Gate(set_at=NOON + MINUTE)
-    assert _joined([early, plain]).wait_until == NOON + 2 * HOUR and _joined([plain, plain]).wait_until is None
+    assert joined([early, plain]).wait_until == NOON + 2 * HOUR and joined([plain, plain]).wait_until is None
     with store.transaction():
         for number in range(3):
             store.note_ask(("many",), NOON - number * MINUTE, forget_before=NOON - HOUR)
@@ -127,19 +126,6 @@ def test_of_several_keys_the_longest_wait_the_last_request_and_the_fullest_budge
 
 
 # --- when doubt counts -----------------------------------------------------------------------------------------------
-
-
-def test_doubt_counts_until_its_share_of_the_day_is_spent_and_certainty_always() -> None:
-    gate = Gate(set_at=NOON)
-    spent = [NOON - 20 * HOUR + number * MINUTE for number in range(CADENCE.doubts)]
-
-    def due(asks: int, doubt: float | None) -> timedelta:
-        return gate.due(NOON, spent[:asks], CADENCE, NOON, [], doubt) - NOON
-
-    assert due(CADENCE.doubts - 1, 9.0) == CADENCE.in_doubt
-    assert due(CADENCE.doubts, 9.0) == CADENCE.base
-    assert due(CADENCE.doubts, CADENCE.certain) == CADENCE.slowest and due(0, CADENCE.certain) == CADENCE.slowest
-    assert due(0, 3.0) == due(0, None) == CADENCE.base
 
 
 async def test_what_is_not_known_of_the_windows_steers_the_asking_by_the_server_s_clock(bench: Bench) -> None:
@@ -165,7 +151,7 @@ async def test_what_is_not_known_of_the_windows_steers_the_asking_by_the_server_
     assert bench.poller.state.next_ask == NOON + CADENCE.in_doubt
     told(53, 54)
     await bench.poller.beat()
-    assert bench.poller.state.next_ask == NOON + CADENCE.slowest
+    assert bench.poller.state.next_ask == NOON + CADENCE.partly_known
     another = bench.another_poller()
     assert another.state.outlook == bench.poller.state.outlook and another.state.outlook is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from claude_meter_tui.demo.server import Reply
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError, StoreError
 from claude_meter_tui.domain.windows import Account, ExtraUsage, Reading, Window
 from claude_meter_tui.polling.asking import _changed
-from claude_meter_tui.polling.gate import Gate, _reset_asks, claim, refresh
+from claude_meter_tui.polling.gate import Gate, claim, refresh
 from claude_meter_tui.polling.noticing import store_error
+from claude_meter_tui.polling.schedule import Why, _resets
 from claude_meter_tui.polling.shown_state import _whole_at
 from claude_meter_tui.polling.state import MeterState, Phase, Trouble
 from claude_meter_tui.settings.cadence import Cadence
@@ -214,7 +215,7 @@ async def test_a_request_that_was_not_sent_is_taken_back(bench: Bench, monkeypat
     for sent, counted in ((False, 0), (True, 1)):
         monkeypatch.setattr(source, "usage", failing(sent))
         with pytest.raises(MeterError, match="It failed"):
-            await bench.poller.ask(by_key=True)
+            await bench.poller.ask("person")
         assert len(bench.store.asks_since(source.endpoint, NOON - MINUTE)) == counted
         assert not bench.poller.state.asking
         bench.clock.advance(minutes=20)
@@ -229,22 +230,22 @@ async def test_the_state_says_that_it_is_being_asked(bench: Bench) -> None:
 async def test_why_nothing_is_asked(bench: Bench) -> None:
     await bench.poller.beat()
     with pytest.raises(AskedTooSoonError) as just:
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     assert just.value.why == "just asked" and just.value.until == NOON + MINUTE
     source = await bench.poller._opened()
     for number in range(120):
         bench.store.note_ask([source.endpoint], NOON + timedelta(seconds=number), NOON - MINUTE)
     bench.clock.advance(minutes=30)
     with pytest.raises(AskedTooSoonError) as spent:
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     assert spent.value.why == "budget"
     bench.server.scenario = "rate-limited"
     bench.clock.advance(days=2)
     with pytest.raises(MeterError):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     bench.clock.advance(minutes=2)
     with pytest.raises(AskedTooSoonError) as waits:
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     assert waits.value.why == "wait" and bench.asked == 2
 
 
@@ -257,7 +258,7 @@ async def test_another_process_s_request_comes_is_awaited_or_has_failed(
     keys = (source.endpoint,)
     bench.clock.advance(minutes=1)
     now = bench.clock.now()
-    assert claim(bench.store, keys, now, bench.settings.cadence, by_key=True, uptime=bench.clock.uptime()) is None
+    assert claim(bench.store, keys, now, bench.settings.cadence, "person", uptime=bench.clock.uptime()) is None
     assert bench.poller.answer_to_another(now) == "awaited"
     assert bench.poller.answer_to_another(now + timedelta(seconds=44)) == "awaited"
     assert bench.poller.answer_to_another(now + timedelta(seconds=45)) == "none", "whoever sent it has died"
@@ -272,14 +273,14 @@ async def test_another_process_s_request_comes_is_awaited_or_has_failed(
 
     monkeypatch.setattr(bench.server, "answer", slowly)
     bench.clock.advance(minutes=2)
-    await other.ask(by_key=True)
+    await other.ask("person")
     assert bench.poller.answer_to_another(now) == "came"
     assert bench.poller.state.reading is not None, "and is taken over"
     assert bench.poller.answer_to_another(bench.clock.now() + MINUTE) == "none", "that was before"
     bench.server.scenario = "server-error"
     bench.clock.advance(minutes=2)
     with pytest.raises(MeterError):
-        await other.ask(by_key=True)
+        await other.ask("person")
     assert bench.poller.answer_to_another(now) == "none", "it failed"
 
 
@@ -319,20 +320,22 @@ async def test_the_source_is_told_how_it_ended_and_a_clock_set_meanwhile_is_seen
     bench.server.scenario = "rate-limited"
     bench.clock.advance(minutes=20)
     with pytest.raises(MeterError) as caught:
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     assert told == [caught.value]
     for key in bench.poller._keys(source):
         row = bench.store.gate_row(key)
         assert row is not None and int(row[5] or 0) <= micros(bench.clock.now()), "sent by now, whatever the clock says"
 
 
-async def test_a_wait_that_ends_this_moment_is_none(bench: Bench) -> None:
-    bench.poller._gate = Gate(set_at=NOON, wait_until=NOON)
-    assert bench.poller._too_soon(NOON + MINUTE, NOON).why == "just asked"
-    bench.poller._gate = Gate(set_at=NOON, wait_until=NOON + timedelta(seconds=1))
-    assert bench.poller._too_soon(NOON + MINUTE, NOON).why == "wait"
-    bench.poller._gate = Gate(set_at=NOON)
-    assert bench.poller._too_soon(NOON + MINUTE + timedelta(seconds=1), NOON).why == "budget"
+def test_a_wait_that_ends_this_moment_is_none() -> None:
+    cadence = Cadence()
+
+    def why(**known: Any) -> Why | None:
+        held = Gate(set_at=NOON, **known).held(NOON, [], cadence, "meter")
+        return None if held is None else held.why
+
+    assert why(wait_until=NOON) is None and why(wait_until=NOON + timedelta(seconds=1)) is Why.WAIT
+    assert why(asked_at=NOON - MINUTE) is None and why(asked_at=NOON) is Why.JUST_ASKED
 
 
 async def test_the_account_s_own_gate_is_written_with_the_first_answer(
@@ -345,7 +348,7 @@ async def test_the_account_s_own_gate_is_written_with_the_first_answer(
         return answer(path, headers)
 
     monkeypatch.setattr(bench.server, "answer", slowly)
-    await bench.poller.ask(by_key=True)
+    await bench.poller.ask("person")
     source = await bench.poller._opened()
     _, account = bench.poller._keys(source)
     row = bench.store.gate_row(account)
@@ -383,7 +386,7 @@ async def test_a_full_disk_does_not_hide_what_was_read(bench: Bench, monkeypatch
 
     monkeypatch.setattr(bench.poller._store, "save", full)
     with pytest.raises(StoreError, match="disk is full"):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     state: MeterState = bench.poller.state
     assert state.reading is not None and state.reading.account.email == "demo@example.com"
     assert state.skew == timedelta(0) and "disk is full" in state.notice
@@ -393,7 +396,7 @@ async def test_an_answer_is_kept_under_the_account_the_server_names(bench: Bench
     bench.server.replies["/api/oauth/profile"] = Reply.json(
         {"account": {"email": "who@example.com"}, "organization": {"uuid": "org-who"}}
     )
-    reading = await bench.poller.ask(by_key=True)
+    reading = await bench.poller.ask("person")
     assert reading.account.email == "who@example.com"
     (row,) = bench.store.accounts()
     assert row[0] == bench.poller.account_id and row[1]["organization_uuid"] == "org-who"
@@ -420,15 +423,10 @@ def test_an_answer_counts_how_often_nothing_changed_and_clears_every_mark() -> N
     assert marked.answered(changed=True) == Gate(NOON, up, asked_at=NOON)
 
 
-def test_doubt_and_certainty_hasten_and_slow_from_their_very_bounds() -> None:
-    cadence, gate = Cadence(), Gate(set_at=NOON)
-    intervals = [gate.interval(cadence, doubt) for doubt in (None, 6.0, 5.9, 1.6, 1.5)]
-    assert intervals == [cadence.base, cadence.in_doubt, cadence.base, cadence.base, cadence.slowest]
-
-
 def test_a_reset_is_asked_after_once_and_soon_after_only_while_the_ended_window_was_sent() -> None:
-    def asks(seconds: float) -> list[Any]:
-        return _reset_asks(NOON, [NOON + timedelta(seconds=seconds)], Cadence())
+    def asks(seconds: float) -> list[datetime]:
+        resets = [("5-hour", NOON + timedelta(seconds=seconds))]
+        return [plan.at for plan in _resets(NOON, resets, Cadence(jitter=0.0))]
 
     assert asks(1) == [NOON + timedelta(seconds=21)]
     assert asks(0) == asks(-239) == [NOON + timedelta(seconds=75)] and asks(-240) == []
@@ -467,7 +465,7 @@ async def test_a_clock_set_during_a_request_that_works_is_seen_too(
         return answer(path, headers)
 
     monkeypatch.setattr(bench.server, "answer", setting_the_clock)
-    await bench.poller.ask(by_key=True)
+    await bench.poller.ask("person")
     source = await bench.poller._opened()
     for key in bench.poller._keys(source):
         row = bench.store.gate_row(key)

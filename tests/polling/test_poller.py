@@ -130,7 +130,7 @@ async def test_a_429_waits_with_a_cushion_whoever_asks_and_survives_a_restart(be
         await bench.poller.beat()
         await other.beat()
         with pytest.raises(AskedTooSoonError, match="asked us to wait") as held:
-            await bench.poller.ask(by_key=True)
+            await bench.poller.ask("person")
         assert too_soon(held.value, bench.clock.now()) == "The server asked us to wait until 12:15."
     assert bench.asked == 1 and phase(bench, other) is Phase.WAITING
     bench.clock.advance(minutes=2)
@@ -185,11 +185,11 @@ async def test_two_panes_at_the_same_moment_send_one_request(bench: Bench) -> No
 
 
 async def test_the_key_asks_earlier_but_not_within_a_minute(bench: Bench) -> None:
-    await bench.poller.ask(by_key=True)
+    await bench.poller.ask("person")
     with pytest.raises(AskedTooSoonError, match="again in 60 s"):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     bench.clock.advance(seconds=61)
-    await bench.poller.ask(by_key=True)
+    await bench.poller.ask("person")
     assert bench.asked == 2
 
 
@@ -215,7 +215,7 @@ async def test_without_a_login_it_is_setup_and_a_login_is_noticed(bench: Bench, 
         *("Claude Code's cache (.claude.json)", "Claude Code's status line", "Browsers", "Browser extension"),
     }
     with pytest.raises(NotLoggedInError):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     log_in(file.parent)
     bench.clock.advance(seconds=2)
     await bench.poller.beat()
@@ -269,7 +269,7 @@ async def test_a_refused_credential_is_sent_again_by_key_but_not_by_itself(
     assert bench.asked == 1 and phase(bench) is Phase.SIGNED_OUT and bench.poller.state.next_ask is None
     assert bench.poller.state.trouble is not None and "revoked" in bench.poller.state.trouble.sentence
     with pytest.raises(MeterError):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     assert bench.asked == 2
     os.utime(scratch_home / "claude" / ".credentials.json")  # written again, and the same
     await bench.poller.beat()
@@ -371,7 +371,7 @@ async def test_jitter_does_not_move_a_reset_and_a_real_move_does(bench: Bench) -
     seen = []
     for reset in ("15:00:00.412", "15:00:01.9", "14:59:59.7", "20:00:00.1"):
         bench.server.replies[USAGE] = body(reset)
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
         reading = bench.poller.state.reading
         assert reading is not None and reading.windows[0].resets_at is not None
         seen.append(reading.windows[0].resets_at.strftime("%H:%M:%S"))
@@ -401,11 +401,11 @@ async def test_a_store_that_fails_does_not_hide_what_was_read(bench: Bench) -> N
 async def test_typed_errors_reach_whoever_asks_by_key(bench: Bench) -> None:
     bench.server.scenario = "server-error"
     with pytest.raises(ServerError):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
     bench.server.scenario = "rate-limited"
     bench.clock.advance(seconds=61)
     with pytest.raises(RateLimitedError):
-        await bench.poller.ask(by_key=True)
+        await bench.poller.ask("person")
 
 
 async def test_states_are_published_only_when_they_differ(bench: Bench) -> None:

@@ -248,8 +248,8 @@ def test_an_analysis_is_claimed_once_within_its_pause(store: Store) -> None:
 def test_asks_are_noted_taken_back_and_brought_to_now(store: Store) -> None:
     store.note_ask(["one", "other"], NOON - 5 * MINUTE, NOON - 60 * MINUTE)
     store.note_ask(["one"], NOON, NOON - 60 * MINUTE)
-    store.put_gate_row("one", (1, None, None, 0, 0, micros(NOON), None, None, None, None))
-    store.put_gate_row("other", (1, None, None, 0, 0, micros(NOON), None, None, None, None))
+    store.put_gate_row("one", (1, None, None, 0, 0, micros(NOON), None, None, None, None, None))
+    store.put_gate_row("other", (1, None, None, 0, 0, micros(NOON), None, None, None, None, None))
     assert store.asks_since("one", NOON - 5 * MINUTE) == [NOON]
     assert store.asks_since("one", NOON - 6 * MINUTE) == [NOON - 5 * MINUTE, NOON]
     store.forget_ask(["one"], NOON)
@@ -308,7 +308,7 @@ def test_recovery_takes_what_can_be_read_and_belongs_together(tmp_path: Path) ->
         old.remember_account("f1", ALICE, NOON)  # type: ignore[arg-type]
         old.put_note("theme", "light")
         old.note_ask(["e"], NOON, NOON)
-        old.put_gate_row("e", (1, None, None, 0, 0, micros(NOON), "why", None, None, None))
+        old.put_gate_row("e", (1, None, None, 0, 0, micros(NOON), "why", None, None, None, None))
         db = old.connection
         db.execute("PRAGMA foreign_keys = OFF")
         db.execute("INSERT INTO windows SELECT 999, position, key, label, window_group, utilization, resets_at,"
@@ -367,7 +367,7 @@ def test_errors_name_the_file_the_reason_and_what_to_do(tmp_path: Path, monkeypa
     locked.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError) as held:
         Store.open(str(tmp_path / "locked"), patience=0.01)
-    assert held.value.sentence == f"The store at {tmp_path}/locked cannot be used (database is locked)."
+    assert held.value.sentence == "The store is locked by another program."
     locked.close()
     newer = sqlite3.connect(tmp_path / "newer")
     newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")

@@ -36,7 +36,11 @@ class Followed:
 
     def total(self) -> int:
         with Store.open(self.store_file) as store:
-            return Ledger(store.connection, [str(self.root)]).sum_by("total", since=None, until=None)[0].total_tokens
+            return (
+                Ledger(lambda: store.connection, [str(self.root)])
+                .sum_by("total", since=None, until=None)[0]
+                .total_tokens
+            )
 
     def wait(self, until: Callable[[], bool], seconds: float = 10) -> None:
         end = time.monotonic() + seconds

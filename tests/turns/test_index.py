@@ -36,7 +36,7 @@ class Kept:
 
     def __init__(self, store: Store, root: Path) -> None:
         self.root, self.store = root, store
-        self.index, self.ledger = Index(store.connection, [str(root)]), Ledger(store.connection, [str(root)])
+        self.index, self.ledger = Index(store.connection, [str(root)]), Ledger(lambda: store.connection, [str(root)])
 
     def refresh(self) -> tuple[int, int, int, list[str]]:
         done = self.index.refresh(transcripts([str(self.root)]))
@@ -261,7 +261,7 @@ def test_hourly_sums_equal_the_turns_sums(store_path: str, tmp_path: Path, group
     roots = [str(root) for root in tree.roots]
     with Store.open(store_path) as store:
         Index(store.connection, roots).refresh(transcripts(roots))
-        ledger = Ledger(store.connection, roots)
+        ledger = Ledger(lambda: store.connection, roots)
         turns = counted(tree.roots)
         assert sorted(ledger.turns(0, 2**50)) == sorted(turns)
         first = min(turn.at for turn in turns) // HOUR_MS * HOUR_MS
@@ -327,7 +327,7 @@ def test_another_set_of_roots_has_sums_of_its_own(store_path: str, tmp_path: Pat
             for chosen in (roots, roots[:1], roots[1:]):
                 Index(store.connection, chosen).refresh(transcripts(chosen))
             totals = [
-                Ledger(store.connection, chosen).sum_by("total", since=None, until=None)[0].total_tokens
+                Ledger(lambda: store.connection, chosen).sum_by("total", since=None, until=None)[0].total_tokens
                 for chosen in (roots, roots[:1], roots[1:])
             ]
             assert totals in ([220, 110, 220], [330, 110, 330])
@@ -357,7 +357,7 @@ def test_processes_find_what_one_finds(
     with Store.open(store_path) as store:
         done = Index(store.connection, roots).refresh(transcripts(roots))
         assert done.read_files == done.files and done.unread == []
-        assert sorted(Ledger(store.connection, roots).turns(0, 2**50)) == sorted(counted(tree.roots))
+        assert sorted(Ledger(lambda: store.connection, roots).turns(0, 2**50)) == sorted(counted(tree.roots))
 
 
 @pytest.mark.parametrize("program", ["import os; os._exit(3)", "import sys; sys.stdin.buffer.read(); print('odd')"])

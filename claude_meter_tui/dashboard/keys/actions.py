@@ -243,7 +243,7 @@ class Actions(ViewActions):
 
     async def _read(self) -> None:
         try:
-            await self._accounts.poller.ask(by_key=True)
+            await self._accounts.poller.ask("person")
         except AskedTooSoonError as error:
             self._flash(too_soon(error, self._clock.now()))
         except MeterError as error:

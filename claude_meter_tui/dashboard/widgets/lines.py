@@ -11,6 +11,7 @@ from claude_meter_tui.dashboard.widgets.bar import LEVEL_STYLES, bar
 from claude_meter_tui.dashboard.widgets.columns import BUDGET_LABEL, EXTRA_LABEL
 from claude_meter_tui.dashboard.widgets.drawn_text import DrawnText, GrowingText, Line, Lines, first_fitting, width_of
 from claude_meter_tui.output import words
+from claude_meter_tui.output.asking_words import reason
 from claude_meter_tui.output.words import NO_LIMITS_SENTENCE
 from claude_meter_tui.polling.state import Phase
 from claude_meter_tui.settings.keys import sign
@@ -68,8 +69,10 @@ def standing_words(view: View) -> list[Line]:
         age = words.age((view.now - seen_as[0]).total_seconds())
         source = f" via {words.source_words(seen_as[1])}"
     asks, asks_short = _next_ask_words(view)
+    why = "" if view.state.asking or view.state.plan is None else f": {reason(view.state.plan)}"
     seen = f"read {age}" if age else ""
     variants = [
+        (f"  {seen}{source}" if seen else "", f" · {asks}{why}" if asks else ""),
         (f"  {seen}{source}" if seen else "", f" · {asks}" if asks else ""),
         (f"  {seen}" if seen else "", f" · {asks}" if asks else ""),
         (f"  {age}", f" · {asks_short}" if asks_short else ""),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # No window is longer than a week; a file untouched for longer holds nothing of today's.
 _LATELY_NS = 8 * 86_400 * 10**9
 _AGAIN_SECONDS = 30.0
+# A store that was deleted or restored is noticed that soon.
+_LOOK_AT_STORE_SECONDS = 5.0
 _WORTH_SAYING = 48 << 20
 
 
@@ -89,7 +91,7 @@ class Follower:
         while not self._stopped.is_set():
             try:
                 with Store.open(self._store_file) as store:
-                    self._follow(Index(store.connection, self._roots))
+                    self._follow(store, Index(store.connection, self._roots))
             except _StoppedError:
                 return
             except StoreError as error:
@@ -100,16 +102,16 @@ class Follower:
                 self._say(trouble=crash.one_line(error))
             self._stopped.wait(_AGAIN_SECONDS if self.state.trouble else 1.0)
 
-    def _follow(self, index: Index) -> None:
+    def _follow(self, store: Store, index: Index) -> None:
         self._linked = linked_folders(self._roots)
         with closing(watcher_for(self._roots, self._linked, self._newest, self._stopped)) as watcher:
             while True:
                 self._look(index, elsewhere=not watcher.wants_newest)
                 next_walk = time.monotonic() + watcher.walk_every
                 while (left := next_walk - time.monotonic()) > 0:
-                    changed = watcher.wait(left)
+                    changed = watcher.wait(min(left, _LOOK_AT_STORE_SECONDS))
                     self._check()
-                    if changed is None:
+                    if changed is None or store.is_replaced():
                         return
                     if changed and not self._read(index, changed):
                         break

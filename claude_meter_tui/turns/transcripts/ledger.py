@@ -23,7 +23,7 @@ from claude_meter_tui.turns.transcripts.records import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import tzinfo
 
     from claude_meter_tui.turns.transcripts.records import Record
@@ -41,16 +41,32 @@ _FROM = "FROM hours JOIN origins ON origins.id = hours.origin WHERE scope = ? AN
 
 
 class Ledger:
-    """What counts of one set of roots, as far as it has been read."""
+    """What counts of one set of roots, as far as it has been read.
 
-    def __init__(self, connection: sqlite3.Connection, roots: Sequence[str]) -> None:
-        self._db = connection
+    Args:
+        connected: gives the store's connection, which may be another one later: its file can be replaced.
+        roots: whose transcripts.
+    """
+
+    def __init__(self, connected: Callable[[], sqlite3.Connection], roots: Sequence[str]) -> None:
+        self._connected = connected
         self._name = "\n".join(dict.fromkeys(map(storable, roots)))
+        self._begin(connected())
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._scope: int | None = None
         self._names: dict[int, tuple[str, str, str, bool]] = {}
         self._pieces: dict[int, list[Piece]] = {}
         self._pieces_of = 0
         self._cut_hours: set[int] = set()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        connection = self._connected()
+        if connection is not self._connection:
+            self._begin(connection)
+        return connection
 
     def sum_by(
         self, grouping: str, *, since: int | None, until: int | None, zone: tzinfo = UTC
