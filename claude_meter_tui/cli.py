@@ -134,8 +134,23 @@ def _parser() -> _Parser:
     history.add_argument("--since", metavar="T", help="from this time on (ISO-8601; a time without offset is local)")
     history.add_argument("--format", choices=("table", "csv", "json"), default="table", help="(default: table)")
     actions = history.add_subparsers(title="actions", metavar="ACTION")
-    imported = _add(actions, "import", _history_import, "add readings from a CSV file as `--format csv` writes it")
-    imported.add_argument("file", metavar="FILE.csv", help="the file, or - for standard input")
+    exported = _add(actions, "export", _history_export, "write every reading, with all that is known of it, to a file")
+    exported.add_argument("file", metavar="FILE", nargs="?", default="-", help="(default: -, standard output)")
+    imported = _add(
+        actions,
+        "import",
+        _history_import,
+        "add readings from a backup, a CSV of ours, or another tool's",
+    )
+    imported.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+    imported.add_argument(
+        "--account", metavar="WHO", default=argparse.SUPPRESS, help="whose they are, where the file does not say"
+    )
+    unit = imported.add_mutually_exclusive_group()
+    unit.add_argument(
+        "--fractions", action="store_true", default=None, help="figures are fractions of 1 (default: as the file says)"
+    )
+    unit.add_argument("--percent", dest="fractions", action="store_false", help="figures are percent")
 
     line = _add(
         commands, "statusline", _statusline, "Claude Code's status line: keeps the limits it pipes in, prints one line"
@@ -255,7 +270,13 @@ def _history(parsed: argparse.Namespace) -> int:
 def _history_import(parsed: argparse.Namespace) -> int:
     from claude_meter_tui.commands import history
 
-    return history.take_in(os.environ, parsed.file)
+    return history.take_in(os.environ, parsed.file, fractions=parsed.fractions, account=parsed.account)
+
+
+def _history_export(parsed: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import history
+
+    return history.export(os.environ, parsed.file)
 
 
 def _statusline(parsed: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from claude_meter_tui.analysis.gathering import outlook_of, points_of, turns_of
 from claude_meter_tui.domain.light_reading import stand_in
 from claude_meter_tui.store.store import Store
+from claude_meter_tui.store.thinning import thin
 from claude_meter_tui.turns.transcripts.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def refresh(store: Store, roots: Sequence[str], account_id: int, now: datetime, 
     turns = turns_of(Ledger(lambda: store.connection, roots), now)
     outlook = outlook_of(stand_in(document), points, turns, now + skew, skew)
     store.save_outlook(account_id, now, json.dumps(outlook, separators=(",", ":")))
+    thin(store, now)  # here, since it takes a moment and nobody waits for it
     return True
 
 

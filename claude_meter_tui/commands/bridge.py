@@ -14,6 +14,7 @@ from claude_meter_tui.settings import settings
 from claude_meter_tui.sources.bridge import PATH, Bridge
 from claude_meter_tui.sources.source import Heard
 from claude_meter_tui.store.store import Store
+from claude_meter_tui.store.thinning import thin_now_and_then
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +46,11 @@ def run(env: Mapping[str, str], *, port: int | None) -> int:
 
 def _kept(store: Store, reading: Reading) -> str:
     who = reading.account.email or reading.account.organization_uuid or "unknown account"
+    now = datetime.now(UTC)
     try:
-        kept, fresh = keep(store, Heard(reading, reading.source), datetime.now(UTC))
+        kept, fresh = keep(store, Heard(reading, reading.source), now)
+        if fresh:
+            thin_now_and_then(store, now)
     except sqlite3.Error as error:
         return f"{who}: not stored ({error})"
     if kept is None:

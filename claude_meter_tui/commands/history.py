@@ -1,34 +1,33 @@
-"""`history`: stored readings as a table, CSV or JSON; and readings taken in from such a CSV."""
+"""`history`: stored readings as a table, CSV or JSON; a backup of them; and readings taken in from a file."""
 
 from __future__ import annotations
 
 import csv
-import math
+import os
 import sys
 from contextlib import ExitStack
-from itertools import groupby
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from claude_meter_tui.commands.given_time import given_time
-from claude_meter_tui.domain.bounds import MOST_PERCENT, bounded_time
-from claude_meter_tui.domain.catalogue import name_of
+from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.errors import BadUsageError, NothingStoredError
-from claude_meter_tui.domain.foreign_text import clean_text, to_json
+from claude_meter_tui.domain.foreign_text import shown, storable, to_json
 from claude_meter_tui.output import formats, words
 from claude_meter_tui.output.tables import cell
 from claude_meter_tui.polling.chosen_account import chosen_account
 from claude_meter_tui.settings import settings
+from claude_meter_tui.sources.files.own_csv import COLUMNS
 from claude_meter_tui.store.columns import parse_iso
 from claude_meter_tui.store.store import Store
+from claude_meter_tui.system import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from claude_meter_tui.domain.plain_reading import AccountDocument, HistoryRow, ReadingDocument
-
-COLUMNS = ("observed_at", "source", "account", "window", "utilization", "resets_at")
-_UUID_LENGTH = 36
+    from claude_meter_tui.domain.plain_reading import HistoryRow
 
 
 def show(
@@ -57,25 +56,83 @@ def show(
     return 0
 
 
-def take_in(env: Mapping[str, str], file: str) -> int:
-    """Add the readings of a CSV file; the ones already stored are left as they are.
+def export(env: Mapping[str, str], file: str) -> int:
+    """Write every reading with all that is known of it to a file, for `take_in`.
+
+    Args:
+        env: where the store is.
+        file: made anew, for its owner only; `-`: standard output.
 
     Raises:
-        BadUsageError: the file cannot be read or a row is not what `history --format csv` writes; nothing is added.
+        BadUsageError: the file cannot be written.
+        NothingStoredError: there is no store yet.
     """
+    from claude_meter_tui.sources.files import backup
+    from claude_meter_tui.sources.files.file_reading import FileReading
+    from claude_meter_tui.store.backup import every_reading
+
+    store = Store.open_existing(settings.load(env).store_file)
+    if store is None:
+        raise NothingStoredError
+    with store:
+        lines = (to_json(backup.line_of(FileReading(*each))) for each in every_reading(store))
+        first = to_json(backup.head(iso_utc(datetime.now(UTC))))
+        if file == "-":
+            print(first)
+            for line in lines:
+                print(line)
+            return 0
+        text = StringIO()
+        text.write(first + "\n")
+        count = sum(bool(text.write(line + "\n")) for line in lines)
+    try:
+        paths.write_whole(os.path.abspath(file), text.getvalue().encode())  # noqa: PTH100
+    except OSError as error:
+        raise BadUsageError(
+            f"{_named(file)} cannot be written ({error.strerror or error}).", "Choose another."
+        ) from None
+    print(f"{count} readings written to {_named(file)}.")
+    return 0
+
+
+def take_in(env: Mapping[str, str], file: str, *, fractions: bool | None = None, account: str | None = None) -> int:
+    """Add the readings of a file (`any_file`); the ones already stored are left as they are.
+
+    Args:
+        env: where the store is.
+        file: its path; `-`: standard input.
+        fractions: whether figures are fractions of 1, where the user said so.
+        account: whose they are where the file does not say.
+
+    Raises:
+        BadUsageError: the file cannot be read, or is of no kind known; nothing is added.
+    """
+    from claude_meter_tui.sources.files.any_file import readings_in
+    from claude_meter_tui.store import backup
+
     with ExitStack() as stack:
         try:
             source: TextIO = (
                 sys.stdin if file == "-" else stack.enter_context(Path(file).open(encoding="utf-8-sig", newline=""))
             )
-            readings = list(_readings(source))
+            found = readings_in(source, fractions=fractions)
+            store = stack.enter_context(Store.open(settings.load(env).store_file))
+            row = None if account is None else chosen_account(store, account)
+            stored: Iterator[backup.Stored] = (backup.Stored(*each) for each in found.readings)
+            taken = backup.take_in(store, stored, datetime.now(UTC), row)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            reason = getattr(error, "strerror", None) or "not a CSV text"
-            raise BadUsageError(f"{file} cannot be read ({reason}).", "Nothing was added.") from None
-        with Store.open(settings.load(env).store_file) as store:
-            added = store.save_all(readings, partial=True)
-    print(f"{added} readings added, {len(readings) - added} were there already.")
+            reason = getattr(error, "strerror", None) or "not a text of readings"
+            raise BadUsageError(f"{_named(file)} cannot be read ({reason}).", "Nothing was added.") from None
+    print(f"{taken.added} readings added, {taken.there} were there already.")
+    if taken.left_out:
+        print(f"{taken.left_out} were left out: of so many, one of each quarter of an hour is kept, and every reset.")
+    if found.left_out:
+        print(f"These columns say nothing that is kept: {', '.join(found.left_out)}.")
     return 0
+
+
+def _named(file: str) -> str:
+    return shown(storable(file))
 
 
 def _print_table(rows: list[HistoryRow]) -> None:
@@ -108,82 +165,3 @@ def _print_table(rows: list[HistoryRow]) -> None:
 
 def _minute(text: str) -> str:
     return parse_iso(text).strftime("%Y-%m-%d %H:%M")
-
-
-# --- import --------------------------------------------------------------------------------------------------------
-
-
-def _readings(source: TextIO) -> Iterator[ReadingDocument]:
-    reader = csv.DictReader(source)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise BadUsageError(f"The first line must be {','.join(COLUMNS)}.", "Nothing was added.")
-    rows = [_row(number, row) for number, row in enumerate(reader, start=2)]
-    rows.sort(key=_whole_reading)
-    for (observed_at, origin, account), group in groupby(rows, key=_whole_reading):
-        windows = {row["window"]: row for row in group}
-        yield {
-            "observed_at": observed_at,
-            "source": origin,
-            "account": _account(account),
-            "windows": [
-                {
-                    "key": key,
-                    "label": name_of(key).label,
-                    "group": name_of(key).group,
-                    "utilization": row["utilization"],
-                    "resets_at": row["resets_at"],
-                    "length_seconds": name_of(key).length,
-                    "model": name_of(key).model,
-                    "surface": name_of(key).surface,
-                    "severity": None,
-                    "is_active": None,
-                    "observed_at": None,
-                    "source": None,
-                }
-                for key, row in windows.items()
-            ],
-            "extra_usage": None,
-            "damaged": [],
-            "whole_at": None,
-        }
-
-
-def _whole_reading(row: HistoryRow) -> tuple[str, str, str]:
-    return (row["observed_at"], row["source"], row["account"])
-
-
-def _row(number: int, row: dict[str, Any]) -> HistoryRow:
-    try:
-        utilization = float(row["utilization"])
-        observed_at = _utc_text(row["observed_at"])
-        resets_at = _utc_text(row["resets_at"]) if row["resets_at"] else None
-        window, source = clean_text(row["window"]), clean_text(row["source"])
-        if not math.isfinite(utilization) or not 0 <= utilization <= MOST_PERCENT or window is None or source is None:
-            raise ValueError(number)
-    except (ValueError, TypeError, OverflowError):
-        raise BadUsageError(f"Line {number} is not a reading.", "Nothing was added.") from None
-    return {
-        "observed_at": observed_at,
-        "source": source,
-        "account": clean_text(row["account"], 120) or "",
-        "window": window,
-        "utilization": utilization,
-        "resets_at": resets_at,
-    }
-
-
-def _utc_text(text: str) -> str:
-    moment = bounded_time(parse_iso(text))
-    if moment is None:
-        raise ValueError(text)
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def _account(name: str) -> AccountDocument:
-    """The account column holds an organization's uuid, else an email, else nothing."""
-    is_uuid = len(name) == _UUID_LENGTH and name.count("-") == 4
-    return {
-        "organization_uuid": name if is_uuid else None,
-        "email": None if is_uuid or not name else name,
-        "plan": None,
-    }

@@ -18,6 +18,7 @@ from claude_meter_tui.polling.poller import Poller
 from claude_meter_tui.settings import settings
 from claude_meter_tui.sources import available
 from claude_meter_tui.store.store import Store
+from claude_meter_tui.store.thinning import thin_now_and_then
 from claude_meter_tui.system.clock import SystemClock
 from claude_meter_tui.system.uptime import age_of_this_process
 
@@ -53,6 +54,8 @@ def run(env: Mapping[str, str], *, as_json: bool, source: str | None = None) -> 
             open_listeners=partial(available.listened_to, configured, env, bridge=False),
         )
         failure = asyncio.run(_ask(poller, clock))
+        with suppress(sqlite3.Error):
+            thin_now_and_then(store, clock.now())
         reading = poller.state.reading
         outlook = None
         with suppress(sqlite3.Error):

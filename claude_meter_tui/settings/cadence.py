@@ -39,8 +39,8 @@ class Cadence(NamedTuple):
     known: timedelta = timedelta(hours=3)
     much_elsewhere: float = 0.05
     elsewhere: timedelta = timedelta(minutes=20)
-    near: float = 65.0
-    near_limit: timedelta = timedelta(minutes=25)
+    near: float = 60.0
+    near_limit: timedelta = timedelta(minutes=20)
     still_after: int = 4
     partly_known: timedelta = timedelta(minutes=60)
     plenty: int = 30

@@ -36,7 +36,7 @@ class StoredReadings:
     def save(self, reading: ReadingDocument, account_id: int | None = None) -> bool:
         """Keep a reading. False where the very same one (account, time, source) is already there."""
         with Transaction(self._db):
-            return self._insert(reading, account_id, partial=False)
+            return self.insert(reading, account_id, partial=False)
 
     def save_all(
         self, readings: Iterable[ReadingDocument], account_id: int | None = None, *, partial: bool = False
@@ -49,9 +49,10 @@ class StoredReadings:
             partial: whether each may name some of the windows only, so that it hides no other.
         """
         with Transaction(self._db):
-            return sum(self._insert(reading, account_id, partial=partial) for reading in readings)
+            return sum(self.insert(reading, account_id, partial=partial) for reading in readings)
 
-    def _insert(self, reading: ReadingDocument, account_id: int | None, *, partial: bool) -> bool:
+    def insert(self, reading: ReadingDocument, account_id: int | None, *, partial: bool) -> bool:
+        """`save` inside a transaction of the caller's; `partial`: see `save_all`."""
         owner = account_identity.row_of(self._db, reading["account"]) if account_id is None else account_id
         extra, damaged = reading["extra_usage"], reading["damaged"]
         what = (owner, micros(parse_iso(reading["observed_at"])), reading["source"])
@@ -176,6 +177,14 @@ class StoredReadings:
                 moment = micros(now) - len(rows) + number
                 self._db.execute("UPDATE OR REPLACE readings SET observed_at = ? WHERE id = ?", (moment, row))
         return len(rows)
+
+    def reading(self, number: int) -> ReadingDocument:
+        """The stored reading of a row, as it was observed.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        return self._readings("r.id = ?", (number,))[0][1]
 
     def _document(self, row: tuple[Any, ...]) -> ReadingDocument:
         return {

@@ -444,7 +444,7 @@ async def test_markup_in_a_server_s_label_is_text(bench: Bench) -> None:
 async def test_a_store_error_on_r_is_one_line(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.poller.beat()
 
-    async def fails(**_: object) -> Reading:
+    async def fails(*_: object) -> Reading:
         raise StoreError("The store cannot be used just now (disk full).", "The last reading stays.")
 
     async with shown(bench) as pilot:

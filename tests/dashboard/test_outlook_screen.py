@@ -142,7 +142,7 @@ async def test_an_outlook_of_yesterday_is_not_shown(bench: Bench) -> None:
 async def test_a_newer_reading_replaces_the_estimate(bench: Bench) -> None:
     await told(bench)
     bench.clock.advance(minutes=16)
-    await bench.poller.beat()
+    await bench.poller.ask("person")
     async with shown(bench, (120, 36)) as pilot:
         assert bench.asked == 2 and "▒" not in without_legend(pilot) and "fills first" in text(pilot)
 

@@ -38,14 +38,14 @@ def test_where_nothing_is_estimated_it_asks_by_habit_and_slower_while_nothing_ch
 
 
 def test_doubt_asks_soon_and_what_is_known_waits() -> None:
-    def doubt(points: float, *, whole: bool = True, high: float = 60.0, still: int = 0) -> Known:
+    def doubt(points: float, *, whole: bool = True, high: float = 59.0, still: int = 0) -> Known:
         return Known(NOON, (), Doubt(points, "7-day", high, whole), still)
 
-    assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 60.0)
+    assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 59.0)
     assert planned(doubt(3.9)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
     assert planned(doubt(3.9, whole=False)) == Plan(NOON + HOUR, Why.KNOWN)
-    assert planned(doubt(3.9, high=65.0)) == Plan(NOON + 25 * MINUTE, Why.KNOWN)
-    assert planned(doubt(3.9, high=65.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
+    assert planned(doubt(3.9, high=60.0)) == Plan(NOON + 20 * MINUTE, Why.KNOWN)
+    assert planned(doubt(3.9, high=60.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
 
 
 def test_where_much_is_used_elsewhere_it_looks_more_often_while_something_moves() -> None:
