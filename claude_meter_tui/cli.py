@@ -177,6 +177,10 @@ def _parser() -> _Parser:
         help="(default: show)",
     )
 
+    alerts = _add(commands, "alerts", _alerts, "what is told of the windows, and how; `alerts test` tries it")
+    alert_actions = alerts.add_subparsers(title="actions", metavar="ACTION")
+    _add(alert_actions, "test", _alerts_test, "tell something by every way that is set up")
+
     doctor = _add(commands, "doctor", _doctor, "what was found, what works, what to do; asks the network at most once")
     doctor.add_argument("--json", action="store_true", help="as JSON")
 
@@ -311,6 +315,18 @@ def _config(parsed: argparse.Namespace) -> int:
         "schema": config.schema,
     }
     return doing[parsed.what](os.environ)
+
+
+def _alerts(_: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import alerts
+
+    return alerts.show(os.environ)
+
+
+def _alerts_test(_: argparse.Namespace) -> int:
+    from claude_meter_tui.commands import alerts
+
+    return alerts.test(os.environ)
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

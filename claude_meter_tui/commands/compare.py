@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.analysis import attribution
-from claude_meter_tui.commands.known import Known, analysed, known_at
+from claude_meter_tui.commands.shared.known import Known, analysed, known_at
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.foreign_text import shown, to_json

@@ -24,10 +24,15 @@ from claude_meter_tui.system import crash, paths
 from claude_meter_tui.system.clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from claude_meter_tui.alerts.rules import Alert
+    from claude_meter_tui.alerts.watching import Watching
+    from claude_meter_tui.domain.plain_reading import AccountDocument
+    from claude_meter_tui.settings.alerting import Alerting
     from claude_meter_tui.settings.held import Held
     from claude_meter_tui.settings.settings import Settings
+    from claude_meter_tui.settings.watched import Reread
     from claude_meter_tui.system.clock import Clock
 
 
@@ -121,6 +126,19 @@ def _show(
         with suppress(sqlite3.Error):  # a preference is not worth a message
             store.put_note(name, value)
 
+    alerting = [configured.alerting]
+
+    def reread() -> Reread | None:
+        new = watched.changed()
+        if new is not None:
+            alerting[0] = new.settings.alerting
+        return new
+
+    def watch(tell: Callable[[Alert, AccountDocument], None]) -> Watching:
+        from claude_meter_tui.alerts.watching import Watching
+
+        return Watching(store, clock, lambda: alerting[0], tell)
+
     known = KnownAccounts(configured, env, store, clock)
     first, *others = known.first(account)
     noted_left = store.note("show_left") == "1"
@@ -138,7 +156,9 @@ def _show(
         compare={"1": True, "0": False}.get(store.note("compare") or ""),
         remember=remember,
         looks=configured.looks,
-        reread=watched.changed,
+        reread=reread,
+        watch=None if configured.demo else watch,
+        tell=lambda alert, account, write: _tell(alert, account, alerting[0], env, clock, write),
         no_color=bool(env.get("NO_COLOR")),
         own_themes=configured.own_themes,
         hint=store.note("hinted") is None and not configured.demo,
@@ -154,6 +174,22 @@ def _show(
     if wish == "browser":
         remember(available.CHOSEN_NOTE, wish)
     return wish
+
+
+def _tell(
+    alert: Alert,
+    account: AccountDocument,
+    wanted: Alerting,
+    env: Mapping[str, str],
+    clock: Clock,
+    write: Callable[[str], None],
+) -> tuple[str, list[str]]:
+    """The sentence, and what did not work."""
+    from claude_meter_tui.alerts import telling, texts
+
+    now = clock.now()
+    outcomes = telling.tell(alert, account, now, wanted, env, write)
+    return texts.text(alert, now), [outcome.trouble for outcome in outcomes if outcome.trouble]
 
 
 def _save_picture(configured: Settings, env: Mapping[str, str], clock: Clock, svg: str) -> str:

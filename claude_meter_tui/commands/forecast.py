@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from claude_meter_tui.commands.known import Known, analysed, known_at
+from claude_meter_tui.commands.shared.known import Known, analysed, known_at
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.foreign_text import to_json
 from claude_meter_tui.output import formats, outlook_words, words

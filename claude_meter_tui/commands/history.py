@@ -11,7 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from claude_meter_tui.commands.given_time import given_time
+from claude_meter_tui.commands.shared.given_time import given_time
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.errors import BadUsageError, NothingStoredError
 from claude_meter_tui.domain.foreign_text import shown, storable, to_json

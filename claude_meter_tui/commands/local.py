@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from claude_meter_tui.commands.ledger import with_ledger
+from claude_meter_tui.commands.shared.ledger import with_ledger
 from claude_meter_tui.domain.errors import BadUsageError
 
 TYPE_CHECKING = False
@@ -120,7 +120,7 @@ def _zone(name: str) -> tzinfo:
 def _given(flag: str, text: str | None, zone: tzinfo) -> datetime | None:
     if text is None:
         return None
-    from claude_meter_tui.commands.given_time import given_time
+    from claude_meter_tui.commands.shared.given_time import given_time
 
     return given_time(flag, text, zone)
 

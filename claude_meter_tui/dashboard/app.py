@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from textual.timer import Timer
     from textual.worker import Worker
 
+    from claude_meter_tui.alerts.rules import Alert
+    from claude_meter_tui.alerts.watching import Watching
     from claude_meter_tui.analysis.background import Analyst
     from claude_meter_tui.analysis.local_side import LocalSide
+    from claude_meter_tui.domain.plain_reading import AccountDocument
     from claude_meter_tui.polling.poller import Poller
+    from claude_meter_tui.polling.state import MeterState
     from claude_meter_tui.settings.held import Held
     from claude_meter_tui.settings.own_themes import OwnTheme
     from claude_meter_tui.settings.watched import Reread
@@ -66,6 +70,8 @@ class MeterApp(Actions):
         no_color: draw without any colour.
         own_themes: the user's, beside ours.
         hint: whether to say once what the keys are for.
+        watch: makes what watches for something to tell, given what to do with it, after the first paint.
+        tell: tells it, given what writes to the terminal: the sentence, and what did not work. It takes its time.
         save_picture, settings_held, edit_settings: see `ViewActions`.
     """
 
@@ -105,6 +111,8 @@ class MeterApp(Actions):
         no_color: bool = False,
         own_themes: Sequence[OwnTheme] = (),
         hint: bool = False,
+        watch: Callable[[Callable[[Alert, AccountDocument], None]], Watching] | None = None,
+        tell: Callable[[Alert, AccountDocument, Callable[[str], None]], tuple[str, list[str]]] | None = None,
         save_picture: Callable[[str], str] | None = None,
         settings_held: Callable[[], list[Held]] | None = None,
         edit_settings: Callable[[], str] | None = None,
@@ -112,8 +120,15 @@ class MeterApp(Actions):
         # Without colour, Textual's grey filter would still send colours; its ANSI filter sends none.
         super().__init__(ansi_color=True if no_color else None)
         self._accounts = PolledAccounts(
-            (PolledAccount(poller, open_local, open_analyst), *others), self._show_state, self.survived, renewed
+            (PolledAccount(poller, open_local, open_analyst), *others),
+            self._show_state,
+            self.survived,
+            renewed,
+            self._look_for_alerts,
         )
+        self._watch, self._tell_by = watch, tell
+        self._watching: Watching | None = None
+        self._troubles_told: set[str] = set()
         self._loader = ViewLoader(self._accounts, clock, self._fill)
         self._clock = clock
         self._remember, self._reread = remember, reread
@@ -226,6 +241,27 @@ class MeterApp(Actions):
         self._tick()
         self.run_worker(self._accounts.run(), name="poller", exit_on_error=False)
         self.set_interval(_LOOK_AT_SETTINGS, self._look_at_settings)
+
+    def _look_for_alerts(self, account_id: int | None, state: MeterState) -> None:
+        if self._watch is None:
+            return
+        if self._watching is None:
+            self._watching = self._watch(self._tell)
+        self._watching.look(account_id, state)
+
+    def _tell(self, alert: Alert, account: AccountDocument) -> None:
+        """By every way the user wants, in a thread; on the screen what was told, and once what did not work."""
+        tell, driver = self._tell_by, self._driver
+        if tell is None or driver is None:
+            return
+
+        def work() -> None:
+            said, troubles = tell(alert, account, driver.write)
+            new = [trouble for trouble in troubles if trouble not in self._troubles_told]
+            self._troubles_told.update(new)
+            self.call_from_thread(self._accounts.poller.say, " ".join([f"{said}.", *new]))
+
+        self.run_worker(work, thread=True, exit_on_error=False, group="alerts")
 
     def _look_at_settings(self) -> None:
         """Take over what of the settings' file can change while the app runs; say what is wrong with it."""

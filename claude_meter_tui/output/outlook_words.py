@@ -103,15 +103,19 @@ def row_words(window: WindowOutlook, now: datetime) -> tuple[str, str]:
     return f"full {when} · {chance(probability)}", when
 
 
+def step_words(since: datetime, factor: float) -> str:
+    """`since Sep 5 a token uses up 40 % less: the limit seems to have changed`."""
+    change = (factor - 1) * 100
+    less = f"{-change:.0f} % less" if change < 0 else f"{change:.0f} % more"
+    return f"since {since:%b} {since.day} a token uses up {less}: the limit seems to have changed"
+
+
 def why_they_differ(window: WindowOutlook) -> list[str]:
     """Why the server's percentage and a local token sum disagree, in plain sentences; empty where it is not known."""
     found = []
     point, share, step = window["tokens_per_point"], window["elsewhere_share"], window["step"]
     if step is not None:
-        change = (step["factor"] - 1) * 100
-        less = f"{-change:.0f} % less" if change < 0 else f"{change:.0f} % more"
-        since = moment_of(step["since"])
-        found.append(f"since {since:%b} {since.day} a token uses up {less}: the limit seems to have changed")
+        found.append(step_words(moment_of(step["since"]), step["factor"]))
     alone = window["rose_alone"]
     if alone is not None:
         since = moment_of(alone["since"]).astimezone()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class PolledAccounts:
         changed: told whenever the state of any of them has changed, or there are others.
         survived: told of an exception nobody foresaw.
         renewed: the accounts there are by now, given those there were.
+        alert: looks whether there is something to tell of an account.
     """
 
     def __init__(
@@ -41,11 +44,12 @@ class PolledAccounts:
         changed: Callable[[], None],
         survived: Callable[[BaseException], None],
         renewed: Callable[[Sequence[PolledAccount]], Sequence[PolledAccount]] = tuple,
+        alert: Callable[[int | None, MeterState], None] = lambda _row, _state: None,
     ) -> None:
         self._accounts = tuple(accounts)
         self._analysts: dict[Poller, Analyst] = {}
         self.at = 0
-        self._changed, self._survived, self._renewed = changed, survived, renewed
+        self._changed, self._survived, self._renewed, self._alert = changed, survived, renewed, alert
         for polled in self._accounts:
             polled.poller.publish = self._publish
 
@@ -91,6 +95,11 @@ class PolledAccounts:
         state = poller.state
         analyst.notice(poller.account_id, state.reading, state.outlook, poller.now(), state.skew)
 
+    def _look_for_alerts(self) -> None:
+        with suppress(sqlite3.Error):  # the poller says so; looked at again
+            for polled in self._accounts:
+                self._alert(polled.poller.account_id, polled.poller.state)
+
     async def run(self) -> None:
         """Keep them all true, until cancelled."""
         running: dict[Poller, asyncio.Task[None]] = {}
@@ -112,6 +121,7 @@ class PolledAccounts:
                 try:
                     self._analyse()
                     self.renew()
+                    self._look_for_alerts()
                 except Exception as error:  # noqa: BLE001 - those there are stay
                     self._survived(error)
         finally:

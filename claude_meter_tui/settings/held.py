@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Environment variables that go before a key of the file.
 _VARIABLES = {"api_url": "CLAUDE_METER_API_URL", "web_url": "CLAUDE_METER_WEB_URL"}
+_AS_WRITTEN = ("quiet", "windows")
 _REMEMBERED = ("theme", "show_left")
 
 
@@ -61,6 +62,11 @@ def _holding(now: settings.Settings) -> dict[str, Any]:
         **{f"chart.{name}": value for name, value in now.looks.chart._asdict().items()},
         "cadence.minutes": int(now.cadence.base.total_seconds() // 60),
         "cadence.daily": now.cadence.daily,
+        **{
+            f"alerts.{name}": value
+            for name, value in now.alerting._asdict().items()
+            if name not in ("quiet", "windows")
+        },
     }
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.secret import Secret
+from claude_meter_tui.settings.alerting import Alerting
 from claude_meter_tui.settings.cadence import DEMO_CADENCE, Cadence
 from claude_meter_tui.settings.choices import THEME_NAMES
 from claude_meter_tui.settings.looks import ChartLooks, Looks, Thresholds
@@ -59,6 +60,7 @@ class Settings:
     looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
     own_themes: tuple[OwnTheme, ...] = ()
     hours: int = 24
+    alerting: Alerting = Alerting()  # noqa: RUF009 - a NamedTuple
     trouble: str = ""
     """What cannot be had of what was chosen, in a sentence; the rest holds."""
 
@@ -151,6 +153,7 @@ def load(
         own_themes=own,
         trouble=trouble,
         hours=file.get("clock") or 24,
+        alerting=_alerting(file.get("alerts") or {}),
         looks=_looks(file) if file else Looks(),
     )
 
@@ -221,6 +224,14 @@ def _own_themes(env: Mapping[str, str]) -> tuple[tuple[OwnTheme, ...], dict[str,
         except BadUsageError as error:
             troubles[name] = error.one_line()
     return tuple(found), troubles
+
+
+def _alerting(table: dict[str, Any]) -> Alerting:
+    if not table:
+        return Alerting()
+    from claude_meter_tui.settings.alerting import alerting_of
+
+    return alerting_of(table)
 
 
 def _cadence(table: dict[str, Any]) -> Cadence:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.foreign_text import shown as clean
 from claude_meter_tui.domain.urgency import CRITICAL_FROM, WARNING_FROM
+from claude_meter_tui.settings.alerting import quiet_hours
 from claude_meter_tui.settings.choices import (
     THEME_NAME_PATTERN,
     AskingSource,
@@ -69,6 +70,47 @@ class CadenceTable(_Table):
     daily: int | None = Field(default=None, ge=20, le=100, description="requests in any 24 hours at the most")
 
 
+Percent = Annotated[float, Field(ge=1, le=1000)]
+Levels = Annotated[list[Percent], Field(max_length=10)]
+
+
+class AlertsTable(_Table):
+    """`[alerts]`: what is told, and how."""
+
+    by: list[Literal["bell", "terminal", "desktop", "command"]] | None = Field(
+        default=None, max_length=4, description="the ways to tell; [] tells nothing"
+    )
+    at: Levels | None = Field(default=None, description="percent at which a window is told of")
+    windows: dict[Key, Levels] | None = Field(default=None, max_length=_MOST_KEYS, description="of single windows")
+    forecast: int | None = Field(default=None, ge=0, le=1440, description="minutes within which one likely fills")
+    sure: float | None = Field(default=None, ge=50, le=99, description="how likely that must be, in percent")
+    cleared: bool | None = Field(default=None, description="that a window that was near full has begun anew")
+    limit_changed: bool | None = Field(default=None, description="that a limit seems to have changed")
+    estimates: bool | None = Field(default=None, description="whether an estimate is enough")
+    quiet: str | None = Field(default=None, max_length=20, description="hours in which nothing is told")
+    command: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] | None = Field(
+        default=None, max_length=20, description="a program and its arguments, fed with JSON"
+    )
+    terminal: Literal["auto", "osc9", "osc777", "osc99"] | None = Field(
+        default=None, description="which sequence the terminal understands"
+    )
+
+    @field_validator("quiet")
+    @classmethod
+    def _are_hours(cls, text: str | None) -> str | None:
+        try:
+            quiet_hours(text or "")
+        except ValueError:
+            raise PydanticCustomError("quiet", 'it must be like "22:00-07:00"') from None
+        return text
+
+    @model_validator(mode="after")
+    def _has_a_command(self) -> AlertsTable:
+        if "command" in (self.by or ()) and not self.command:
+            raise PydanticCustomError("command", "the way `command` needs a `command`")
+        return self
+
+
 class ConfigFile(_Table):
     """The keys of the TOML file; every one optional, an unknown one is an error that names it."""
 
@@ -86,6 +128,7 @@ class ConfigFile(_Table):
     thresholds: ThresholdsTable | None = None
     chart: ChartTable | None = None
     cadence: CadenceTable | None = None
+    alerts: AlertsTable | None = None
     keys: dict[Key, Key | list[Key]] | None = Field(
         default=None, max_length=_MOST_KEYS, description="other keys for the actions of the dashboard"
     )
@@ -132,6 +175,21 @@ TEMPLATE = """\
 # [cadence]
 # minutes = 15            # between two readings while nothing presses, 15 at the least
 # daily = 100             # requests in any 24 hours at the most
+
+# [alerts]                # `claude-meter-tui alerts test` tries them
+# by = ["bell"]           # and "terminal", "desktop", "command"; [] tells nothing
+# at = [90, 100]          # percent at which a window is told of, once until it has cleared
+# forecast = 60           # that one likely fills within so many minutes; 0 for never
+# sure = 80               # how likely that must be, in percent
+# cleared = true          # that a window that was near full has begun anew
+# limit_changed = true    # that a limit seems to have changed
+# estimates = false       # whether an estimate is enough
+# quiet = "22:00-07:00"   # what still holds then is told afterwards
+# command = ["notify-send", "Claude"]   # a program of yours, fed with JSON; no shell
+# terminal = "auto"       # or "osc9", "osc777", "osc99"
+
+# [alerts.windows]        # other percentages of single windows
+# five_hour = [80, 95]
 
 # [keys]                  # the names are in `claude-meter-tui config keys`
 # read = "R"

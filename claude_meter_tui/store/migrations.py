@@ -212,7 +212,22 @@ _ASKERS = (
     "ALTER TABLE gates ADD COLUMN asker TEXT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY, _OUTLOOKS, _ASKERS)
+_ALERTS = (
+    # What was told of each window (alerts/rules.py): of the instance with this reset, at this percentage.
+    """
+    CREATE TABLE alerts (
+        account_id INTEGER NOT NULL REFERENCES accounts (id),
+        window TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        instance INTEGER,
+        level REAL NOT NULL,
+        told_at INTEGER NOT NULL,
+        PRIMARY KEY (account_id, window, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY, _OUTLOOKS, _ASKERS, _ALERTS)
 
 
 class Transaction:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_TABLES = ("accounts", "credentials", "readings", "windows", "gates", "asks", "notes")
+_TABLES = ("accounts", "credentials", "readings", "windows", "gates", "asks", "notes", "alerts")
 _KEYED = ("readings", "accounts")
 
 
@@ -40,6 +40,7 @@ def recover(damaged: str, fresh: sqlite3.Connection) -> int:
                 _copy(old, fresh, table)
             fresh.execute("DELETE FROM windows WHERE reading_id NOT IN (SELECT id FROM readings)")
             fresh.execute("DELETE FROM readings WHERE account_id NOT IN (SELECT id FROM accounts)")
+            fresh.execute("DELETE FROM alerts WHERE account_id NOT IN (SELECT id FROM accounts)")
             fresh.execute("DELETE FROM credentials WHERE account_id NOT IN (SELECT id FROM accounts)")
             fresh.execute("DELETE FROM windows WHERE reading_id NOT IN (SELECT id FROM readings)")
     finally:

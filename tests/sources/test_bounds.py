@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_reported_cases import live, reply  # noqa: F401 - a fixture
 
-from claude_meter_tui.commands.given_time import given_time
+from claude_meter_tui.commands.shared.given_time import given_time
 from claude_meter_tui.demo.server import DemoServer, Reply
 from claude_meter_tui.domain import errors
 from claude_meter_tui.output.words import amount

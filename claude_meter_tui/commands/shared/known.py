@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui.analysis.gathering import outlook_of, points_of, turns_of
-from claude_meter_tui.commands.given_time import given_time
-from claude_meter_tui.commands.ledger import with_ledger
+from claude_meter_tui.commands.shared.given_time import given_time
+from claude_meter_tui.commands.shared.ledger import with_ledger
 from claude_meter_tui.domain.errors import NothingStoredError
 from claude_meter_tui.domain.instances import Instance, Point, instance_of
 from claude_meter_tui.domain.light_reading import stand_in
