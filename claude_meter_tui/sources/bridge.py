@@ -7,11 +7,14 @@ many snapshots were taken.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import socket
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -27,7 +30,6 @@ from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.sources.source import Heard, Looked
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from datetime import datetime
 
@@ -40,7 +42,8 @@ _LARGEST_BODY = 1 << 20
 _MOST_SNAPSHOTS = 50
 _MOST_A_MINUTE = 30
 _MOST_CONNECTIONS = 8
-_SECONDS_A_READ = 5.0
+# A whole request, however its bytes drip in; the extension needs milliseconds.
+_SECONDS_A_REQUEST = 3.0
 _AGAIN_SECONDS = 30.0
 _OLDEST = timedelta(days=7)
 
@@ -184,28 +187,59 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, port: int, bridge: Bridge) -> None:
         self.bridge = bridge
         self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._open: dict[int, socket.socket] = {}
         super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: socket.socket | Any, client_address: Any) -> None:
         if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+            self._end_the_oldest()  # whoever is slow makes room for whoever is not
+            if not self._free.acquire(timeout=0.5):
+                self.shutdown_request(request)
+                return
+        self._open[id(request)] = request
         super().process_request(request, client_address)
+
+    def _end_the_oldest(self) -> None:
+        with suppress(OSError, StopIteration, RuntimeError):
+            next(iter(self._open.values())).shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: socket.socket | Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._open.pop(id(request), None)
             self._free.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a connection that breaks is the sender's matter."""
 
 
+class _InTime(io.RawIOBase):
+    """What comes in on a connection, up to a moment: a timeout of a single read would begin anew with every byte."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self._end = connection, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = _SECONDS_A_READ
+    timeout = _SECONDS_A_REQUEST
     server_version, sys_version = "claude-meter-tui", ""
+
+    def setup(self) -> None:
+        """As always, but that a whole request has its time."""
+        super().setup()
+        self.rfile = io.BufferedReader(_InTime(self.connection, _SECONDS_A_REQUEST))
 
     def do_OPTIONS(self) -> None:
         """The preflight a browser sends for an extension that posts JSON to a private address."""

@@ -6,7 +6,10 @@ import json
 import os
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,11 @@ from hypothesis import given
 from test_payload import JSON_VALUES
 
 from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.domain.identity import MOST_HEARD_OF
+from claude_meter_tui.polling.poller import Poller
 from claude_meter_tui.settings import settings
 from claude_meter_tui.sources.bridge import Bridge, snapshot
+from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.store.store import Store
 
 EXTENSION = "chrome-extension://abcdefghijklmnop"
@@ -181,3 +187,103 @@ async def test_the_dashboard_takes_snapshots_when_it_is_enabled(
     for each in poller._listening._listeners or ():
         if isinstance(each, Bridge):
             each.stop()
+
+
+def connection(bridge: Bridge) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", bridge.port))
+    made.settimeout(10)
+    return made
+
+
+def test_many_who_drip_byte_by_byte_hold_nobody_up_and_are_ended(bridge: Bridge) -> None:
+    slow = [connection(bridge) for _ in range(20)]
+    stopped = threading.Event()
+
+    def drip() -> None:
+        while not stopped.wait(0.05):
+            for each in slow:
+                with suppress(OSError):
+                    each.send(b"P")
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        for _ in range(5):
+            assert post(bridge).status_code == 200
+        begun = time.monotonic()
+        for each in slow:
+            with suppress(ConnectionError):
+                while each.recv(4096):  # until it is closed from the other side
+                    pass
+        assert time.monotonic() - begun < 8, "a whole request has three seconds, however it drips"
+    finally:
+        stopped.set()
+        dripping.join()
+        for each in slow:
+            each.close()
+    assert post(bridge).status_code == 200
+
+
+def test_a_body_that_drips_is_ended_too(bridge: Bridge) -> None:
+    made = connection(bridge)
+    head = f"POST /snapshots HTTP/1.1\r\nHost: 127.0.0.1:{bridge.port}\r\nOrigin: {EXTENSION}\r\n"
+    made.sendall(f"{head}Content-Length: 9999\r\n\r\n".encode())
+    begun = time.monotonic()
+    with suppress(OSError):
+        while time.monotonic() - begun < 8:
+            made.send(b" ")
+            time.sleep(0.05)
+    assert time.monotonic() - begun < 6
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"POST /snapshots HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
+        b"POST /snapshots HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: localhost\r\n\r\n",
+        b"POST /snapshots HTTP/1.1\r\n" + b"X: y\r\n" * 300 + b"\r\n",
+        b"POST " + b"/" * 100_000 + b" HTTP/1.1\r\n\r\n",
+        b"POST /snapshots HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        b"PUT /snapshots HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x00\xff" * 500 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_harms_nothing(bridge: Bridge, sent: bytes) -> None:
+    with connection(bridge) as made:
+        with suppress(OSError):
+            made.sendall(sent)
+            made.shutdown(socket.SHUT_WR)
+        answer = b""
+        with suppress(OSError):
+            while part := made.recv(4096):
+                answer += part
+    assert not answer.startswith(b"HTTP/1.1 2") and b"Traceback" not in answer
+    assert post(bridge).status_code == 200 and bridge.stamp() == 1
+
+
+async def test_ten_thousand_posts_of_invented_accounts_leave_little_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What gets past the rate limit, posted as fast as it goes, with the poller taking it in meanwhile."""
+    heard = Bridge(lambda: bench.clock.now(), port=0)
+    source, cadence = OAuthSource(bench.settings), bench.settings.cadence
+    poller = Poller(bench.store, lambda: source, bench.clock, cadence, open_listeners=lambda: [heard])
+    await poller.beat()
+    before = bench.store.count()
+    for number in range(10_000):
+        body = json.dumps(snapshots(account_email=f"{number}@example.com", org_uuid=f"org-{number}"))
+        heard.take(body.encode())
+        if number % 1000 == 0:
+            bench.clock.advance(seconds=2)
+            await poller.beat()
+    await poller.beat()
+    assert len(heard.read(NOON)) <= MOST_HEARD_OF
+    named = [account["organization_uuid"] or "" for _, account, _ in bench.store.accounts()]
+    invented = [name for name in named if name.startswith("org-")]
+    assert len(invented) <= MOST_HEARD_OF and bench.store.count() - before <= 12 * MOST_HEARD_OF
+    assert poller.state.reading is not None and poller.state.reading.source == "oauth"
