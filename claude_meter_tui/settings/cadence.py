@@ -18,6 +18,7 @@ class Cadence(NamedTuple):
     - `elsewhere`: where `much_elsewhere` (a share of 1) of the use is not seen here; `near_limit`: where a window may
       be at `near` percent; both until `still_after` readings in a row said the same.
     - `plenty`: requests in 24 h up to which that holds; of more, the more doubt is needed, the more there were.
+      `sparing`: the same for `base` and `slowest`, which then grow by as much as a day needs to last.
     - `after_wake`: after a sleep, for the network to come up.
     - `after_reset`: past a reset's instant, which jitters by up to 1.9 s; then `again_after` while the server still
       sends the ended window's percentage, for `ended_grace` at the most.
@@ -44,6 +45,7 @@ class Cadence(NamedTuple):
     still_after: int = 4
     partly_known: timedelta = timedelta(minutes=60)
     plenty: int = 30
+    sparing: int = 60
     after_wake: timedelta = timedelta(seconds=10)
     after_reset: timedelta = timedelta(seconds=20)
     again_after: timedelta = timedelta(seconds=75)
@@ -71,6 +73,7 @@ DEMO_CADENCE = Cadence(
     known=timedelta(seconds=20),
     partly_known=timedelta(seconds=20),
     plenty=100_000,
+    sparing=100_000,
     after_wake=timedelta(seconds=1),
     after_reset=timedelta(seconds=3),
     again_after=timedelta(seconds=5),

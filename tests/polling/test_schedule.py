@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from conftest import NOON, Bench
@@ -62,6 +63,17 @@ def test_the_more_of_a_day_s_requests_are_spent_the_more_doubt_it_takes() -> Non
 
     assert why(30, 4.0) is Why.DOUBT and why(31, 4.0) is Why.KNOWN
     assert why(60, 8.0) is Why.DOUBT and why(60, 7.9) is Why.KNOWN and why(89, 11.9) is Why.DOUBT
+
+
+def test_a_busy_day_does_not_use_up_its_requests_before_it_is_over() -> None:
+    asks: list[datetime] = []
+    now, end = NOON, NOON + timedelta(days=3)
+    while now < end:
+        lately = [each for each in asks if now - each < timedelta(days=1)]
+        now = next_ask(now, Known(asks[-1] if asks else None), Gate(set_at=NOON), lately, CADENCE).at
+        asks.append(now)
+    gaps = [after - before for before, after in pairwise(asks)]
+    assert max(gaps) < 25 * MINUTE and len(asks) / 3 <= 90
 
 
 def test_it_asks_soon_after_a_reset_and_once_more_where_the_ended_window_is_still_sent() -> None:
