@@ -150,7 +150,7 @@ def _usual(read_at: datetime, known: Known, spent: int, cadence: Cadence) -> Pla
         return Plan(_later(read_at, max(cadence.quiet, cadence.base), cadence), Why.QUIET)
     span = min(cadence.base * (1 + known.unchanged / 3), max(cadence.slowest, cadence.base))
     # So that a busy day does not use up its requests before it is over, and then stands still for hours.
-    span *= 1 + max(0, spent - cadence.sparing) / (1.5 * cadence.sparing)
+    span *= 1 + max(0, spent - cadence.sparing) / cadence.sparing
     return Plan(_later(read_at, span, cadence), Why.USUAL)
 
 

@@ -45,7 +45,7 @@ class Cadence(NamedTuple):
     still_after: int = 4
     partly_known: timedelta = timedelta(minutes=60)
     plenty: int = 30
-    sparing: int = 60
+    sparing: int = 40
     after_wake: timedelta = timedelta(seconds=10)
     after_reset: timedelta = timedelta(seconds=20)
     again_after: timedelta = timedelta(seconds=75)

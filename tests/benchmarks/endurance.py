@@ -267,7 +267,7 @@ class Run:
             f"requests a day: {self.requests / self.days:.1f}, at most {self.most_in_24_h} in 24 h (bound: 100)",
             f"requests inside a wait: {self.inside}",
             f"readings lost: {self.lost}, doubled: {self.doubled}",
-            f"longest staleness: {self.stale / 60:.0f} min, of which the server's {self.waits} waits {self.least / 60:.0f}",
+            f"longest staleness: {self.stale / 60:.0f} min, of which waits of the server {self.least / 60:.0f}",
         ]
 
 
