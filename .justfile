@@ -23,6 +23,16 @@ pictures:
 bench name *arguments:
     .venv/bin/python tests/benchmarks/{{name}}.py {{arguments}}
 
+# the lock files anew, with the newest versions allowed: the program's, and that of the tests
+lock:
+    echo hatchling | uv pip compile - pyproject.toml --universal --python-version 3.11 --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o requirements.lock
+    echo hatchling | uv pip compile - pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o tests/requirements.lock
+
+# known vulnerabilities of what is locked, from the index's advisories
+audit:
+    uvx pip-audit --disable-pip --require-hashes -r requirements.lock
+    uvx pip-audit --disable-pip --require-hashes -r tests/requirements.lock
+
 # the simulated account
 demo:
     .venv/bin/claude-meter-tui --demo

@@ -9,5 +9,6 @@ nox.options.error_on_missing_interpreters = False
 def tests(session: nox.Session) -> None:
     """All tests, from the lock file."""
     session.chdir("..")
-    session.install("-q", "-c", "requirements.lock", "-e", ".[dev]")
+    session.install("-q", "--require-hashes", "-r", "tests/requirements.lock")
+    session.install("-q", "--no-deps", "--no-build-isolation", "-e", ".")
     session.run("pytest", "-q", *session.posargs)

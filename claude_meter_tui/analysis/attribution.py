@@ -9,6 +9,7 @@ in.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -171,28 +172,26 @@ def rises(window: Window, points: Sequence[Point], turns: Iterable[Turn]) -> lis
         turns: the tokens used since the first of them, in any order.
     """
     counted = what_counts(window)[1]
-    own = [turn for turn in turns if counted(turn)]
-    steps = [(before, after) for before, after in pairwise(points) if after.utilization > before.utilization]
-    found = [
-        Rise(before.observed_at, after.observed_at, before.utilization, after.utilization, *_said(own, before, after))
-        for before, after in steps
-    ]
-    if points:
-        tokens, models = _said(own, points[-1], None)
-        if tokens.turns:
-            found.append(Rise(points[-1].observed_at, None, points[-1].utilization, None, tokens, models))
-    return found[::-1]
-
-
-def _said(turns: list[Turn], before: Point, after: Point | None) -> tuple[TokenSum, tuple[str, ...]]:
-    start = milliseconds(before.observed_at)
-    end = milliseconds(after.observed_at) if after is not None else None
-    whole, models = TokenSum(), dict[str, int]()
-    for turn in turns:
-        if turn.at > start and (end is None or turn.at <= end):
+    starts = [milliseconds(point.observed_at) for point in points]
+    sums = [(TokenSum(), dict[str, int]()) for _ in points]
+    for turn in turns:  # once, whatever the number of readings
+        at = bisect_left(starts, turn.at) - 1  # the last reading before it
+        if at >= 0 and counted(turn):
+            whole, models = sums[at]
             whole.add(piece_of(turn))
             name = family(turn.model)
             models[name] = models.get(name, 0) + turn.total_tokens
+    found = [
+        Rise(before.observed_at, after.observed_at, before.utilization, after.utilization, *_said(*sums[at]))
+        for at, (before, after) in enumerate(pairwise(points))
+        if after.utilization > before.utilization
+    ]
+    if points and sums[-1][0].turns:
+        found.append(Rise(points[-1].observed_at, None, points[-1].utilization, None, *_said(*sums[-1])))
+    return found[::-1]
+
+
+def _said(whole: TokenSum, models: dict[str, int]) -> tuple[TokenSum, tuple[str, ...]]:
     return whole, tuple(sorted(models, key=lambda name: -models[name]))
 
 

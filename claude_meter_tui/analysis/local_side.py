@@ -21,7 +21,7 @@ from claude_meter_tui.turns.transcripts.ledger import Ledger
 from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from claude_meter_tui.analysis.attribution import Rise, Share
     from claude_meter_tui.analysis.outlook import Outlook, WindowOutlook
@@ -56,7 +56,7 @@ class Beside:
         key: the window's.
         share: its local side.
         recent: the last turns, the newest first, whichever windows they moved.
-        series: (ms since 1970, tokens) of what counts in the window, by the turn in short windows, else by the hour.
+        series: (ms since 1970, tokens) of what counts in the window, by the minute in short windows, else by the hour.
         rises: what it rose by between readings and the tokens used meanwhile, the newest first.
         following: how far the transcripts are read.
         empty: whether there is nothing: no Claude Code has written here.
@@ -143,6 +143,7 @@ class LocalSide:
         self._added: _Kept[dict[str, float]] = _Kept({})
         self._shares: _KeptAWhile[dict[str, float]] = _KeptAWhile({})
         self._spent: _KeptAWhile[dict[str, tuple[Spent, ...]]] = _KeptAWhile({})
+        self._courses: _KeptAWhile[tuple[tuple[tuple[int, int], ...], tuple[Rise, ...]]] = _KeptAWhile(((), ()))
         self._sums: _Kept[LocalSums | None] = _Kept(None)
 
     def start(self, soon: Callable[[Callable[[], None]], object], changed: Callable[[], None]) -> None:
@@ -233,7 +234,7 @@ class LocalSide:
 
         def made() -> dict[str, float]:
             since = {key: milliseconds(at - skew) for key, at in begins(outlook, reading).items()}
-            return added_by(outlook, self._ledger.turns(min(since.values(), default=_EVER), _EVER), since)
+            return added_by(outlook, self._ledger.each_turn(min(since.values(), default=_EVER), _EVER), since)
 
         return self._added.get(lambda: (self._ledger.change(), outlook, reading), made)
 
@@ -255,7 +256,7 @@ class LocalSide:
         def made() -> dict[str, tuple[Spent, ...]]:
             if since is None:
                 return {}
-            turns = self._ledger.turns(milliseconds(since - skew), milliseconds(now - skew) + 1)
+            turns = self._ledger.each_turn(milliseconds(since - skew), milliseconds(now - skew) + 1)
             prices = outlook["points_a_token"] if outlook is not None else {}
             return spent_by(turns, attribution.what_counts(window)[1], prices)
 
@@ -273,12 +274,23 @@ class LocalSide:
             for turn in self._ledger.newest_turns(_TURNS, end)
         )
         local_points = tuple(point._replace(observed_at=point.observed_at - skew) for point in points)
+        # The chart's line and what moved it go through hours of turns: not at each of a burst.
+        shape = (window.key, share.since, share.counts, local_points, end // HOUR_MS)
+        series, rises = self._courses.asked(
+            shape,
+            now,
+            self._ledger.change,
+            lambda: (
+                self._series(window, share, pieces, end, skew),
+                tuple(attribution.rises(window, *self._moved(local_points, end))[:_RISES]),
+            ),
+        )
         return Beside(
             window.key,
             share,
             recent,
-            self._series(window, share, pieces, end, skew),
-            tuple(attribution.rises(window, *self._moved(local_points, end))[:_RISES]),
+            series,
+            rises,
             self._following,
             empty=self._following.looked and not pieces,
         )
@@ -300,15 +312,14 @@ class LocalSide:
         counted = attribution.what_counts(window)[1]
         start, ahead = milliseconds(share.since - skew), skew // timedelta(milliseconds=1)
         if window.group == "session":
-            turns = self._ledger.turns(start, end)
-            return tuple((turn.at + ahead, turn.total_tokens) for turn in turns if counted(turn))
+            pieces = self._ledger.minutes(start, end)
         return tuple(
             (piece.first_at + ahead, piece.total_tokens)
             for piece in pieces
             if start <= piece.first_at and piece.last_at < end and counted(piece)
         )
 
-    def _moved(self, points: tuple[Point, ...], end: int) -> tuple[tuple[Point, ...], list[Turn]]:
+    def _moved(self, points: tuple[Point, ...], end: int) -> tuple[tuple[Point, ...], Iterable[Turn]]:
         """The last readings that rose, and the turns since the first of them."""
         at = len(points)
         for _ in range(_RISES):
@@ -316,4 +327,4 @@ class LocalSide:
             if at == 0:
                 break
         kept = points[max(0, at - 1) :]
-        return kept, self._ledger.turns(milliseconds(kept[0].observed_at), end) if kept else []
+        return kept, self._ledger.each_turn(milliseconds(kept[0].observed_at), end) if kept else ()

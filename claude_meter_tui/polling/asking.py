@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from claude_meter_tui.domain.windows import Reading
     from claude_meter_tui.polling.gate import Asker, Keys
+    from claude_meter_tui.polling.schedule import Plan
     from claude_meter_tui.sources.source import Answer, Source
 
 # A key that finds the store locked by another program is tried again that long; what the server answered, for good.
@@ -71,10 +72,12 @@ class Asking(Noticing):
             raise
         self._turned(to_another=self._login_account.notice_login(self._login))
         keys = self._keys(source)
-        held = await self._when_free(
-            lambda: claim(self._store, keys, now, self._cadence, by, self._clock.uptime()),
-            _PERSON_WAITS if by == "person" else 0.0,
-        )
+
+        def take() -> tuple[datetime, Plan | None]:
+            now, uptime, _ = self._clock.moment()  # not the one from before the look at the login, which took a while
+            return now, claim(self._store, keys, now, self._cadence, by, uptime)
+
+        now, held = await self._when_free(take, _PERSON_WAITS if by == "person" else 0.0)
         self._notice_store(source)
         if held is not None:
             self._refresh()
@@ -149,7 +152,7 @@ class Asking(Noticing):
         return reading
 
     def _answered(self, keys: Keys, answer: Answer, account_id: int, *, changed: bool) -> None:
-        now, uptime = self._clock.now(), self._clock.uptime()
+        now, uptime, _ = self._clock.moment()
         if answer.skew == timedelta(0):  # the server agrees with this clock: what is dated after now was not
             self._store.heal(now)
         with self._store.transaction():
@@ -182,7 +185,7 @@ class Asking(Noticing):
 
     def _failed(self, source: Source, keys: Keys, error: MeterError) -> None:
         """Write the failure where every pane sees it."""
-        now, uptime = self._clock.now(), self._clock.uptime()
+        now, uptime, _ = self._clock.moment()
         with self._store.transaction():
             gate = Gate.load(self._store, keys, now, uptime)
             if isinstance(error, RateLimitedError):

@@ -94,8 +94,8 @@ class Noticing(ShownState):
 
     def _notice_clock(self, source: Source) -> None:
         """The local clock was set: waits keep their lengths, and the server's clock is as far off as before."""
-        now, uptime, awake = self._clock.now(), self._clock.uptime(), self._clock.awake()
-        (then, up, worked), self._clocks = self._clocks, (now, uptime, awake)
+        (then, up, worked), self._clocks = self._clocks, self._clock.moment()
+        now, uptime, awake = self._clocks
         if uptime[0] == up[0] and timedelta(microseconds=uptime[1] - up[1] - (awake - worked)) > _SLEPT_FROM:
             self._woke_at = now
         step = now - then - timedelta(microseconds=uptime[1] - up[1])
@@ -122,7 +122,7 @@ class Noticing(ShownState):
 
     def _carry_over(self, source: Source) -> None:
         """The store's file is another by now: what is known here must not be lost, least of all a server's wait."""
-        now, uptime = self._clock.now(), self._clock.uptime()
+        now, uptime, _ = self._clock.moment()
         whole = getattr(self.state.reading, "document", None)  # what stands in for one at the start has none
         known: ReadingDocument | None = None if whole is None else whole()
         row = self._login_account.carry_over(None if known is None else known["account"], self._login, now)
@@ -146,8 +146,8 @@ class Noticing(ShownState):
             self._load_reading()
 
     def _load_gate(self, source: Source) -> None:
-        now, keys = self._clock.now(), self._keys(source)
-        self._gate = refresh(self._store, keys, now, self._clock.uptime())
+        (now, uptime, _), keys = self._clock.moment(), self._keys(source)
+        self._gate = refresh(self._store, keys, now, uptime)
         self._asks = budget_window(self._store, keys, now)
 
     def _load_reading(self) -> None:
@@ -160,7 +160,8 @@ class Noticing(ShownState):
         if not isinstance(shown, Reading):
             self._update(reading=reading)
         elif _observations(reading) != _observations(shown) or reading.account != shown.account:
-            self._show(reading, self._store.noted_skew(self._clock.now(), self._clock.uptime()))
+            now, uptime, _ = self._clock.moment()
+            self._show(reading, self._store.noted_skew(now, uptime))
 
     def _load_outlook(self) -> None:
         """What the analysis made of this account last, by whichever process."""
@@ -192,12 +193,12 @@ class Noticing(ShownState):
         self._load_gate(source)
         refused_before = self._gate.refused is not None and self._gate.refused != login
         if not first or another or refused_before:
-            self._forgive(source, now)
+            self._forgive(source)
         return not self._is_refused()
 
-    def _forgive(self, source: Source, now: datetime) -> None:
+    def _forgive(self, source: Source) -> None:
         """The login's file was written: what the one before ran into says nothing. A server's wait stays."""
-        keys, uptime = self._keys(source), self._clock.uptime()
+        keys, (now, uptime, _) = self._keys(source), self._clock.moment()
         with self._store.transaction():
             gate = Gate.load(self._store, keys, now, uptime)
             same = gate.refused is not None and gate.refused == self._login

@@ -61,7 +61,7 @@ class ShownState:
         self._listening = Listening(store, open_listeners)
         self._listening_trouble = ""
         self._gate = Gate(set_at=clock.now())
-        self._clocks = (clock.now(), clock.uptime(), clock.awake())
+        self._clocks = clock.moment()
         self._asks: list[datetime] = []
         self._woke_at: datetime | None = None
         self._store_opened = store.opened
@@ -77,7 +77,7 @@ class ShownState:
         self._store_failed = self._failed_unforeseen = False
         self._waits_for_store = waits_for_store
         self.publish = publish
-        skew = store.noted_skew(clock.now(), clock.uptime())
+        skew = store.noted_skew(self._clocks.now, self._clocks.uptime)
         self.state = MeterState(demo=demo, skew=skew, notice=store.notice())
         if (document := self._login_account.newest(clock.now())) is not None:
             self.state = replace(self.state, reading=stand_in(document), outlook=self._stored_outlook())

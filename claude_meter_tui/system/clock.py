@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from claude_meter_tui.system import uptime
 
 if TYPE_CHECKING:
     from claude_meter_tui.system.uptime import Uptime
+
+
+_AT_ONCE = timedelta(seconds=0.25)
+_LOOKS = 8
+
+
+class Moment(NamedTuple):
+    """All clocks at one and the same moment: the time of day, `uptime.Uptime`, and `uptime.awake`."""
+
+    now: datetime
+    uptime: Uptime
+    awake: int
 
 
 class Clock(Protocol):
@@ -26,6 +38,10 @@ class Clock(Protocol):
         """See `uptime.awake`."""
         ...
 
+    def moment(self) -> Moment:
+        """All of them at once."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -41,6 +57,18 @@ class SystemClock:
     def awake(self) -> int:
         """See `uptime.awake`."""
         return uptime.awake()
+
+    def moment(self) -> Moment:
+        """All of them at once.
+
+        A process can be stopped, or the machine fall asleep, between one look and the next; what then looks like a
+        clock that was set would shorten a server's wait. So it is looked again where time has passed in between.
+        """
+        for _ in range(_LOOKS):
+            before, up, awake, after = self.now(), self.uptime(), self.awake(), self.now()
+            if timedelta(0) <= after - before < _AT_ONCE:
+                break
+        return Moment(after, up, awake)
 
 
 class FixedClock:
@@ -61,6 +89,10 @@ class FixedClock:
     def awake(self) -> int:
         """As long as the machine is up, less what it has slept."""
         return self._awake // timedelta(microseconds=1)
+
+    def moment(self) -> Moment:
+        """All of them."""
+        return Moment(self.now(), self.uptime(), self.awake())
 
     def advance(self, **span: float) -> None:
         """Time passes: move on by a `timedelta`'s keywords."""

@@ -31,6 +31,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from claude_meter_tui.system.clock import Moment
+
 START = datetime(2026, 11, 1, tzinfo=UTC)
 WORKERS = 3
 BEAT = 15.0  # simulated seconds
@@ -85,6 +87,13 @@ class FastClock:
     def awake(self) -> int:
         self._look()
         return int((self._passed() - self._slept) * 1e6)
+
+    def moment(self) -> Moment:
+        """As the system's does, at one instant: a thousand times as fast, none is short."""
+        self._look()
+        passed = self._passed()
+        now = START + timedelta(seconds=passed + self._set)
+        return Moment(now, ("simulated", int(passed * 1e6)), int((passed - self._slept) * 1e6))
 
 
 # --- the server ------------------------------------------------------------------------------------------------------

@@ -513,7 +513,7 @@ async def test_forgiving_keeps_a_wait_s_length_where_the_clock_was_set(bench: Be
     marked = Gate(set_at=NOON, uptime=up, wait_until=NOON + 10 * MINUTE, retry_at=NOON + 5 * MINUTE)
     marked.save(bench.store, keys)
     bench.clock.step(hours=-2)
-    bench.poller._forgive(source, bench.clock.now())
+    bench.poller._forgive(source)
     row = bench.store.gate_row(keys[0])
     assert row is not None and row[2] is None and row[7] == up[0]
     assert row[1] == micros(NOON + 10 * MINUTE - timedelta(hours=2))

@@ -100,7 +100,7 @@ async def test_a_folder_that_is_gone_is_made_again_and_one_that_cannot_be_is_sai
     assert "cannot be used" in bench.poller.state.notice and bench.poller.state.reading is not None
     folder.unlink()
     await bench.poller.beat()
-    assert not bench.store.is_replaced() and oct(folder.stat().st_mode & 0o777) == "0o700" and bench.asked == 1
+    assert not bench.poller._store.is_replaced() and oct(folder.stat().st_mode & 0o777) == "0o700" and bench.asked == 1
 
 
 # --- locked ----------------------------------------------------------------------------------------------------------

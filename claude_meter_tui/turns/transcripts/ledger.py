@@ -6,6 +6,7 @@ Whole hours are answered from their sums; only hours cut by a given time are loo
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from heapq import nlargest
 
 from claude_meter_tui.domain.foreign_text import shown, storable
 from claude_meter_tui.turns.sums import TokenSum
@@ -23,13 +24,14 @@ from claude_meter_tui.turns.transcripts.records import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import tzinfo
 
     from claude_meter_tui.turns.transcripts.records import Record
     from claude_meter_tui.turns.turn import Piece, Turn
 
 _EVER = 2**60
+_MINUTE_MS = 60_000
 _KEYS = {
     "model": "model",
     "session": "session",
@@ -141,14 +143,27 @@ class Ledger:
 
     def turns(self, since: int, until: int) -> list[Turn]:
         """The turns from a time (ms) to before another, in their order."""
-        from claude_meter_tui.turns.turn import Turn
+        return sorted(self.each_turn(since, until))
 
-        found = []
-        for record in self._records(since, until):
-            at, _, _, origin, *counts, sidechain = record
-            found.append(Turn(at, *self._named(origin), bool(sidechain), *counts))
-        found.sort()
-        return found
+    def each_turn(self, since: int, until: int) -> Iterator[Turn]:
+        """The same in any order, one after the other: of hours of many turns no list is made."""
+        return map(self._turn_of, self._each_record(since, until))
+
+    def minutes(self, since: int, until: int) -> list[Piece]:
+        """What counts from a time (ms) to before another, by minute and model, in the order of time."""
+        from claude_meter_tui.turns.turn import Piece
+
+        sums: dict[tuple[int, str, bool], list[int]] = {}
+        for record in self._each_record(since, until):
+            at, (model, _, _, on_plan) = record[AT], self._named(record[ORIGIN])
+            found = sums.setdefault((at // _MINUTE_MS, model, on_plan), [at, at, 0, 0, 0, 0, 0])
+            found[0], found[1] = min(found[0], at), max(found[1], at)
+            for place, count in enumerate((1, record[4], record[5], record[6] + record[7], record[8]), 2):
+                found[place] += count
+        return sorted(
+            Piece._make((first, last, model, *counts, on_plan))
+            for (_, model, on_plan), (first, last, *counts) in sums.items()
+        )
 
     def newest_turns(self, count: int, until: int) -> list[Turn]:
         """The last turns before a time (ms), the newest first."""
@@ -158,10 +173,11 @@ class Ledger:
             (self.scope, until // HOUR_MS),
         )
         for (hour,) in rows:
-            found += reversed(self.turns(hour * HOUR_MS, min(until, (hour + 1) * HOUR_MS)))
+            records = self._each_record(hour * HOUR_MS, min(until, (hour + 1) * HOUR_MS))
+            found += map(self._turn_of, nlargest(count - len(found), records))
             if len(found) >= count:
                 break
-        return found[:count]
+        return found
 
     def change(self) -> int:
         """A number that is another after every change of the sums; 0 while there are none."""
@@ -187,13 +203,25 @@ class Ledger:
         return [*self._records(start, first * HOUR_MS), *self._records(last * HOUR_MS, end)]
 
     def _records(self, since: int, until: int) -> list[Record]:
+        return list(self._each_record(since, until))
+
+    def _each_record(self, since: int, until: int) -> Iterator[Record]:
         if since >= until:
-            return []
+            return
         rows = self._db.execute(
             "SELECT turns FROM counted WHERE scope = ? AND hour >= ? AND hour <= ?",
             (self.scope, since // HOUR_MS, (until - 1) // HOUR_MS),
         )
-        return [record for (blob,) in rows for record in records_in(blob) if since <= record[AT] < until]
+        for (blob,) in rows:
+            for record in records_in(blob):
+                if since <= record[AT] < until:
+                    yield record
+
+    def _turn_of(self, record: Record) -> Turn:
+        from claude_meter_tui.turns.turn import Turn
+
+        at, _, _, origin, *counts, sidechain = record
+        return Turn(at, *self._named(origin), bool(sidechain), *counts)
 
     def _named(self, origin: int) -> tuple[str, str, str, bool]:
         """(model, session, project, on the plan); what an origin stands for never changes."""
