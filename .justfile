@@ -19,7 +19,7 @@ test:
 pictures:
     .venv/bin/python screenshots/make.py
 
-# a benchmark: status, start, idle, live, transcripts
+# a benchmark: status, start, idle, live, transcripts, backtest, asking, endurance, soak
 bench name *arguments:
     .venv/bin/python tests/benchmarks/{{name}}.py {{arguments}}
 

@@ -106,13 +106,17 @@ class AskedTooSoonError(MeterError):
     """Asking now is not allowed (a server's wait, another pane's request, the day's budget); nothing was sent.
 
     Attributes:
-        why: `wait`, `just asked`, `trouble` or `budget`; in words with the time: `output.words.too_soon`.
+        why: `wait`, `just asked`, `awaited`, `trouble` or `budget`; in words with the time: `output.words.too_soon`.
         until: when asking is allowed again.
     """
 
     def __init__(self, why: str, until: datetime, now: datetime) -> None:
         seconds = max(1, round((until - now).total_seconds()))
-        sentences = {"wait": "The server asked us to wait.", "just asked": f"Asked just now; again in {seconds} s."}
+        sentences = {
+            "wait": "The server asked us to wait.",
+            "just asked": f"Asked just now; again in {seconds} s.",
+            "awaited": "Asked just now; the answer is awaited.",
+        }
         super().__init__(sentences.get(why, "Enough was asked for now."), "Nothing was sent.")
         self.why, self.until = why, until
 

@@ -20,6 +20,7 @@ _WORDS = {
     "wait": "the server asked us to wait",
     "trouble": "the last request failed",
     "just asked": "it was asked a moment ago",
+    "awaited": "an answer is awaited",
     "budget": "enough was asked lately",
 }
 _STEP = 5

@@ -20,7 +20,7 @@ from claude_meter_tui.domain.errors import (
     RateLimitedError,
     RefusedError,
 )
-from claude_meter_tui.polling.gate import POINTLESS_WAIT, Gate, claim, unclaim
+from claude_meter_tui.polling.gate import Gate, claim, unclaim
 from claude_meter_tui.polling.noticing import Noticing, store_error
 from claude_meter_tui.polling.state import Phase, Trouble
 from claude_meter_tui.store.store import is_locked
@@ -194,7 +194,7 @@ class Asking(Noticing):
             else:
                 phase = Phase.SIGNED_OUT if isinstance(error, CredentialError) else Phase.OFFLINE
                 text = Trouble(phase, error.sentence, error.hint).as_text()
-                pointless = POINTLESS_WAIT if isinstance(error, PointlessError) else timedelta(0)
+                pointless = gate.pointless_wait() if isinstance(error, PointlessError) else timedelta(0)
                 refused = self._login if isinstance(error, RefusedError) else None
                 gate = gate.failed(now, text, self._cadence, at_least=pointless, refused=refused)
             gate.at(now, uptime).save(self._store, keys)

@@ -30,8 +30,9 @@ Asker = Literal["meter", "person", "script"]
 """Who asks: the meter by itself, a person, whom our own ladder does not hold, or a script, perhaps in a loop."""
 
 _DAY = timedelta(days=1)
-# A request that the server does not take at all is not worth more tries than a few a day.
-POINTLESS_WAIT = timedelta(hours=6)
+# A request that the server does not take at all is not worth more tries than a few a day; said once, it may be a slip.
+_POINTLESS_AT_FIRST = timedelta(hours=1)
+_POINTLESS = timedelta(hours=6)
 # Two clocks are never read at the very same moment, and NTP slews a little.
 _STEP_FROM = timedelta(seconds=2)
 # Where the machine was started anew, only a clock that went backwards gives itself away.
@@ -47,7 +48,8 @@ class Gate:
     request, `trouble` the last failure as the poller words it, None once a reading came, `refused` the fingerprint of
     a credential the server has refused: it is not sent again by itself.
     `set_at` is when this was written, by the local clock, `uptime` by the one that nobody can set. `asker` marks the
-    process whose request is under way, and `orphaned` says that it is gone: nobody will write down what came of it.
+    process whose request is under way; `orphaned` says that it is gone: nobody will write down what came of it;
+    `awaited` that it is another's, and still there.
     """
 
     set_at: datetime
@@ -61,6 +63,7 @@ class Gate:
     refused: str | None = None
     asker: str | None = None
     orphaned: bool = False
+    awaited: bool = False
 
     @classmethod
     def load(cls, store: Store, keys: Keys, now: datetime, uptime: Uptime | None = None) -> Gate:
@@ -75,6 +78,7 @@ class Gate:
     @classmethod
     def _from_row(cls, row: tuple[int | str | None, ...]) -> Gate:
         set_at, wait_until, retry_at, failures, unchanged, asked_at, trouble, boot, up, refused, asker = row
+        gone = asker is not None and processes.is_gone(str(asker))
         return cls(
             set_at=moment_of(int(set_at or 0)),
             uptime=None if boot is None or up is None else (str(boot), int(up)),
@@ -86,7 +90,8 @@ class Gate:
             trouble=None if trouble is None else str(trouble),
             refused=None if refused is None else str(refused),
             asker=None if asker is None else str(asker),
-            orphaned=asker is not None and processes.is_gone(str(asker)),
+            orphaned=gone,
+            awaited=asker is not None and not gone and asker != processes.mark_of_this_process(),
         )
 
     def save(self, store: Store, keys: Keys) -> None:
@@ -118,7 +123,7 @@ class Gate:
 
     def asked(self, now: datetime) -> Gate:
         """A request is about to be sent, by this process."""
-        return replace(self, asked_at=now, asker=processes.mark_of_this_process(), orphaned=False)
+        return replace(self, asked_at=now, asker=processes.mark_of_this_process(), orphaned=False, awaited=False)
 
     def answered(self, *, changed: bool) -> Gate:
         """A reading came: every mark of trouble goes."""
@@ -129,7 +134,12 @@ class Gate:
         """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
         failures = self.failures + 1
         wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
-        return replace(self, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble, asker=None)
+        settled = replace(self, asker=None, awaited=False)
+        return replace(settled, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
+
+    def pointless_wait(self) -> timedelta:
+        """How long a request that the server does not take is not repeated; longer where others failed before."""
+        return _POINTLESS if self.failures else _POINTLESS_AT_FIRST
 
     def failed(
         self,
@@ -142,7 +152,8 @@ class Gate:
         """No usable answer, and no wait named; `refused`: the fingerprint of the credential that was refused."""
         failures = self.failures + 1
         retry_at = now + max(cadence.step(failures), at_least)
-        return replace(self, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused, asker=None)
+        settled = replace(self, asker=None, awaited=False)
+        return replace(settled, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
 
     def forgiven(self) -> Gate:
         """Another credential: what the one before ran into says nothing any more. A server's wait stays."""
@@ -168,6 +179,8 @@ class Gate:
             holds.append(
                 Plan(self.asked_at + (cadence.after_crash if self.orphaned else cadence.at_least), Why.JUST_ASKED)
             )
+        if self.asked_at is not None and self.awaited:  # its answer may be a wait
+            holds.append(Plan(self.asked_at + cadence.under_way, Why.AWAITED))
         if self.retry_at is not None and by != "person":
             holds.append(Plan(self.retry_at, Why.TROUBLE))
         budget = cadence.daily if by == "person" else cadence.daily - cadence.kept_for_keys

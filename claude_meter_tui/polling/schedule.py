@@ -46,6 +46,8 @@ class Why(StrEnum):
     """The last request failed."""
     JUST_ASKED = "just asked"
     """Somebody asked a moment ago."""
+    AWAITED = "awaited"
+    """Another process's request is under way."""
     BUDGET = "budget"
     """Enough requests were sent in the last hours."""
 

@@ -26,7 +26,7 @@ class Cadence(NamedTuple):
     - `cushion`: retrying exactly at the end of a wait earned another 3600 s.
     - `ladder`: our own waits after failures, so that `Retry-After: 0` (sent for days) does not become a loop.
     - `at_least`: between two requests whoever wants them, a key included; `after_crash` where the process that sent the
-      last one is gone.
+      last one is gone, `under_way` where it is there and has not written down what came (stopped, or the store locked).
     - `daily`, `kept_for_keys`: requests in any 24 h, and how many of them only a person may spend. `scripted` in any
       `scripted_span` are what a script may bring them to.
     """
@@ -55,6 +55,7 @@ class Cadence(NamedTuple):
     ladder: tuple[int, ...] = (75, 180, 300, 600, 1200, 1800)
     at_least: timedelta = timedelta(seconds=60)
     after_crash: timedelta = timedelta(seconds=5)
+    under_way: timedelta = timedelta(minutes=15)
     daily: int = 100
     kept_for_keys: int = 10
     scripted: int = 5

@@ -222,6 +222,7 @@ class _Server(ThreadingHTTPServer):
 def work(url: str, home: str, zero: float, speed: float, scripted: bool) -> None:
     """What one pane does, until it is killed."""
     from claude_meter_tui.domain.errors import MeterError
+    from claude_meter_tui.polling import asking
     from claude_meter_tui.polling.poller import Poller
     from claude_meter_tui.settings import settings
     from claude_meter_tui.sources.oauth import OAuthSource
@@ -235,6 +236,7 @@ def work(url: str, home: str, zero: float, speed: float, scripted: bool) -> None
     }
     configured = settings.load(env)
     clock = FastClock(zero, speed, f"{home}/clock")
+    asking._TRIED_AGAIN_SECONDS /= speed
     source = OAuthSource(configured, deadline=DEADLINE / speed)
     store = Store.open(configured.store_file, patience=0.05)
     poller = Poller(store, lambda: source, clock, configured.cadence, waits_for_store=True)

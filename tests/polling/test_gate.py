@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -59,6 +60,15 @@ def test_a_429_waits_for_the_longer_of_the_server_and_the_ladder(
     for by in EVERYBODY:
         assert until(refused, NOON + wait - MINUTE, [], by) == NOON + wait
         assert until(refused, NOON + wait, [], by) is None
+
+
+def test_what_the_server_does_not_take_is_tried_again_soon_once_and_then_a_few_times_a_day() -> None:
+    state, waits = gate(), list[timedelta]()
+    for _ in range(7):
+        waits.append(state.pointless_wait())
+        state = state.failed(NOON, "{}", CADENCE, at_least=waits[-1])
+    assert waits == [HOUR, *[6 * HOUR] * 6]
+    assert state.answered(changed=True).pointless_wait() == HOUR
 
 
 def test_other_trouble_climbs_the_ladder_and_a_key_may_go_earlier() -> None:
@@ -138,6 +148,29 @@ def test_a_request_whose_sender_is_gone_holds_nobody_for_long(store: Store) -> N
         own.made_to_wait(NOON, HOUR, "t", CADENCE),
     ):
         assert done.asker is None
+
+
+def test_a_request_whose_sender_lives_holds_everybody_until_its_answer_is_written_down(store: Store) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        mark = f"{other.pid} {processes.mark_of_this_process().split(' ')[1]} {processes._started(other.pid)}"
+        sent = replace(gate().asked(NOON), asker=mark)
+        sent.save(store, KEYS)
+        store.note_ask(KEYS, NOON, forget_before=NOON - HOUR)
+        for by in EVERYBODY:  # what it waits to write may be a server's wait: the store was locked for minutes, say
+            held = claim(store, KEYS, NOON + 5 * MINUTE, CADENCE, by)
+            assert held == Plan(NOON + CADENCE.under_way, Why.AWAITED)
+        waiting = Gate.load(store, KEYS, NOON + 5 * MINUTE)
+        for done in (
+            waiting.answered(changed=True),
+            waiting.failed(NOON, "t", CADENCE),
+            waiting.made_to_wait(NOON, HOUR, "t", CADENCE),
+        ):
+            assert waiting.awaited and not done.awaited
+    finally:
+        other.kill()
+        other.communicate()
+    assert claim(store, KEYS, NOON + 5 * MINUTE, CADENCE, "meter") is None, "it is gone by now"
 
 
 def test_whether_a_process_is_gone_is_only_said_where_it_is_known() -> None:

@@ -172,7 +172,8 @@ async def test_without_a_login_the_status_line_alone_is_live(bench: Bench, folde
     said = {"rate_limits": {"five_hour": {"used_percentage": 12, "resets_at": resets_at}}}
     assert "5h 12%" in run_script("statusline", env=env, input=json.dumps(said)).stdout
     await bench.poller.beat()
-    assert bench.poller.state.reading is not None and bench.poller.state.phase(at) is Phase.LIVE
+    reading = bench.poller.state.reading
+    assert reading is not None and bench.poller.state.phase(reading.observed_at) is Phase.LIVE
 
 
 async def test_another_login_is_noticed_and_the_histories_never_mix(bench: Bench, folder: Path) -> None:
