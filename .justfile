@@ -26,7 +26,7 @@ bench name *arguments:
 # the lock files anew, with the newest versions allowed: the program's, and that of the tests
 lock:
     echo hatchling | uv pip compile - pyproject.toml --universal --python-version 3.11 --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o requirements.lock
-    echo hatchling | uv pip compile - pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o tests/requirements.lock
+    printf 'hatchling\neditables\n' | uv pip compile - pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o tests/requirements.lock
 
 # known vulnerabilities of what is locked, from the index's advisories
 audit:

@@ -69,10 +69,13 @@ def standing_words(view: View) -> list[Line]:
         age = words.age((view.now - seen_as[0]).total_seconds())
         source = f" via {words.source_words(seen_as[1])}"
     asks, asks_short = _next_ask_words(view)
-    why = "" if view.state.asking or view.state.plan is None else f": {reason(view.state.plan)}"
+    plan = None if view.state.asking else view.state.plan
+    why = "" if plan is None else f": {reason(plan)}"
     seen = f"read {age}" if age else ""
     variants = [
         (f"  {seen}{source}" if seen else "", f" · {asks}{why}" if asks else ""),
+        # What is in doubt says more than whence the figures came.
+        *([(f"  {seen}", f" · {asks}{why}")] if plan is not None and plan.label and seen else []),
         (f"  {seen}{source}" if seen else "", f" · {asks}" if asks else ""),
         (f"  {seen}" if seen else "", f" · {asks}" if asks else ""),
         (f"  {age}", f" · {asks_short}" if asks_short else ""),
