@@ -16,6 +16,7 @@ from claude_meter_tui.analysis import attribution
 from claude_meter_tui.analysis.carried import added_by, begins
 from claude_meter_tui.domain.instances import instance_of
 from claude_meter_tui.turns.spent import spent_by
+from claude_meter_tui.turns.transcripts.cut_hours import MINUTE_MS
 from claude_meter_tui.turns.transcripts.following import Follower, Following
 from claude_meter_tui.turns.transcripts.ledger import Ledger
 from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
@@ -298,7 +299,7 @@ class LocalSide:
     def _cut_pieces(self, instances: Sequence[Instance], now: datetime, skew: timedelta) -> list[Piece]:
         cuts = attribution.cuts(instances, now, now - timedelta(days=400), skew)
         # Not through `get`: where the store cannot be read, whoever asked keeps its own last answer.
-        asked = (self._ledger.change(), frozenset(cut // HOUR_MS for cut in cuts))
+        asked = (self._ledger.change(), frozenset(cut // MINUTE_MS for cut in cuts))
         if asked != self._pieces[0]:
             self._pieces = (asked, self._ledger.pieces(cuts))
         return self._pieces[1]

@@ -15,6 +15,7 @@ _WORDS = {
     "first": "nothing is known yet",
     "woke": "the machine slept",
     "usual": "the usual look",
+    "elsewhere": "part of the use is not seen here",
     "quiet": "nothing has changed for hours",
     "known": "little can have changed",
     "wait": "the server asked us to wait",
@@ -32,7 +33,7 @@ def reason(plan: Plan) -> str:
         return f"{plan.label} clears"
     if plan.why == "ended":
         return f"{plan.label} should have cleared"
-    if plan.why == "doubt":
+    if plan.why in ("doubt", "near"):
         past = int((plan.percent or 0) // _STEP * _STEP)
         return f"{plan.label} may be past {min(past, 100)} %" if past else f"{plan.label} may have risen"
     return _WORDS.get(plan.why, "")

@@ -28,6 +28,10 @@ class Why(StrEnum):
     """Nothing is known yet."""
     DOUBT = "doubt"
     """What was used since the last reading is badly known, or near a limit."""
+    NEAR = "near"
+    """A window may be near its limit, and figures still change."""
+    ELSEWHERE = "elsewhere"
+    """Much of the use comes from where nothing is seen of it, and figures still change."""
     RESET = "reset"
     """A window resets."""
     ENDED = "ended"
@@ -143,11 +147,14 @@ def _usual(read_at: datetime, known: Known, spent: int, cadence: Cadence) -> Pla
     if doubt is not None and doubt.points >= cadence.doubtful * scarce:
         return Plan(_later(read_at, cadence.in_doubt, cadence), Why.DOUBT, doubt.label, doubt.high)
     if doubt is not None:
-        span = cadence.known if doubt.whole else cadence.partly_known
+        plans = [(cadence.known if doubt.whole else cadence.partly_known, Plan(read_at, Why.KNOWN))]
         if known.unchanged < cadence.still_after:
-            span = min(span, cadence.elsewhere if doubt.elsewhere >= cadence.much_elsewhere else span)
-            span = min(span, cadence.near_limit if doubt.high >= cadence.near else span)
-        return Plan(_later(read_at, span, cadence), Why.KNOWN)
+            if doubt.high >= cadence.near:
+                plans.append((cadence.near_limit, Plan(read_at, Why.NEAR, doubt.label, doubt.high)))
+            if doubt.elsewhere >= cadence.much_elsewhere:
+                plans.append((cadence.elsewhere, Plan(read_at, Why.ELSEWHERE)))
+        span, plan = min(plans, key=lambda each: each[0])
+        return plan._replace(at=_later(read_at, span, cadence))
     if known.unchanged >= cadence.quiet_after:
         return Plan(_later(read_at, max(cadence.quiet, cadence.base), cadence), Why.QUIET)
     span = min(cadence.base * (1 + known.unchanged / 3), max(cadence.slowest, cadence.base))

@@ -73,9 +73,9 @@ class Thinner(Generic[Name]):
 
 def _begins_anew(before: tuple[float, int | None], after: tuple[float, int | None]) -> bool:
     """Whether a window was reset in between, was opened, or had its reset moved."""
-    if before[1] is None or after[1] is None:
-        return (before[1] is None) != (after[1] is None)
-    return abs(after[1] - before[1]) > _MOVED_BY or before[0] - after[0] >= _DROPPED_BY
+    if before[0] - after[0] >= _DROPPED_BY or (before[1] is None) != (after[1] is None):
+        return True
+    return before[1] is not None and after[1] is not None and abs(after[1] - before[1]) > _MOVED_BY
 
 
 def thin(store: Store, now: datetime, *, many: int = MANY) -> int:

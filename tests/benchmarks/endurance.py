@@ -36,7 +36,7 @@ from claude_meter_tui.system.clock import Moment
 START = datetime(2026, 11, 1, tzinfo=UTC)
 WORKERS = 3
 BEAT = 15.0  # simulated seconds
-DEADLINE = 45.0  # simulated seconds, as the real one's
+DEADLINE = 0.5  # real seconds: what a busy machine delays is no answer that was never given
 FAULTS = (
     "429",
     "429",
@@ -172,7 +172,7 @@ class Misbehaving(BaseHTTPRequestHandler):
             truth.waits.append((now, now + wait))
             self.answer(int(fault[:3]), {"error": {"message": "slow down"}}, headers)
         elif fault == "hang":
-            time.sleep(0.2)
+            time.sleep(2 * DEADLINE)
         elif fault == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             self.connection.close()
@@ -237,7 +237,7 @@ def work(url: str, home: str, zero: float, speed: float, scripted: bool) -> None
     configured = settings.load(env)
     clock = FastClock(zero, speed, f"{home}/clock")
     asking._TRIED_AGAIN_SECONDS /= speed
-    source = OAuthSource(configured, deadline=DEADLINE / speed)
+    source = OAuthSource(configured, deadline=DEADLINE)
     store = Store.open(configured.store_file, patience=0.05)
     poller = Poller(store, lambda: source, clock, configured.cadence, waits_for_store=True)
 

@@ -45,7 +45,7 @@ def test_doubt_asks_soon_and_what_is_known_waits() -> None:
     assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 59.0)
     assert planned(doubt(3.9)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
     assert planned(doubt(3.9, whole=False)) == Plan(NOON + HOUR, Why.KNOWN)
-    assert planned(doubt(3.9, high=60.0)) == Plan(NOON + 20 * MINUTE, Why.KNOWN)
+    assert planned(doubt(3.9, high=60.0)) == Plan(NOON + 20 * MINUTE, Why.NEAR, "7-day", 60.0)
     assert planned(doubt(3.9, high=60.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
 
 
@@ -54,6 +54,8 @@ def test_where_much_is_used_elsewhere_it_looks_more_often_while_something_moves(
         return planned(Known(NOON, (), Doubt(1.0, "7-day", high, whole=True, elsewhere=elsewhere), still)).at - NOON
 
     assert span(0.05, 0) == span(0.05, 3) == span(0.9, 0, 90.0) == 20 * MINUTE
+    often = planned(Known(NOON, (), Doubt(1.0, "7-day", 50.0, whole=True, elsewhere=0.05)))
+    assert often == Plan(NOON + 20 * MINUTE, Why.ELSEWHERE)
     assert span(0.04, 0) == span(0.05, 4) == 3 * HOUR
 
 
@@ -61,8 +63,8 @@ def test_the_more_of_a_day_s_requests_are_spent_the_more_doubt_it_takes() -> Non
     def why(asks: int, points: float) -> Why:
         return planned(Known(NOON, doubt=Doubt(points, "7-day", 93.4, whole=True)), asks).why
 
-    assert why(30, 4.0) is Why.DOUBT and why(31, 4.0) is Why.KNOWN
-    assert why(60, 8.0) is Why.DOUBT and why(60, 7.9) is Why.KNOWN and why(89, 11.9) is Why.DOUBT
+    assert why(30, 4.0) is Why.DOUBT and why(31, 4.0) is Why.NEAR
+    assert why(60, 8.0) is Why.DOUBT and why(60, 7.9) is Why.NEAR and why(89, 11.9) is Why.DOUBT
 
 
 def test_a_busy_day_does_not_use_up_its_requests_before_it_is_over() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claude_meter_tui.store.columns import micros
@@ -128,7 +128,8 @@ def test_it_is_looked_at_now_and_then(store: Store, monkeypatch: pytest.MonkeyPa
     assert asked == [500, 1000]
 
 
-@settings(max_examples=50)
+@settings(max_examples=200)
+@example([(1, 0.0, None, "a"), (1, 2.0, None, "a"), (1, 0.0, None, "a")])
 @given(
     st.lists(
         st.tuples(st.integers(1, 600), st.floats(0, 130), st.sampled_from((None, 1, 2, 3)), st.sampled_from("ab")),

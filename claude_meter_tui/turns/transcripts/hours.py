@@ -13,7 +13,17 @@ from collections import Counter
 from claude_meter_tui.domain.foreign_text import storable
 from claude_meter_tui.store.migrations import Transaction
 from claude_meter_tui.turns.transcripts.counting import what_counts
-from claude_meter_tui.turns.transcripts.records import AT, HOUR_MS, MESSAGE, MESSAGE_AT, NAMELESS, PACKED, SIZE, grouped
+from claude_meter_tui.turns.transcripts.records import (
+    AT,
+    HOUR_MS,
+    MESSAGE,
+    MESSAGE_AT,
+    NAMELESS,
+    ORIGIN,
+    PACKED,
+    SIZE,
+    grouped,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     Part = tuple[int, bytes, set[bytes]]
     """(row, or -1 for a unfinished part; packed records; the message ids in them)."""
 
+_GROUP = "hour, origin, turns, input_tokens, output_tokens, cache_write_tokens, cache_read_tokens, first_at, last_at"
 # Looking for a message's eight bytes costs 1 ms in 10 MB; past this many, unpacking everything is cheaper.
 _SEARCHED = 12
 # Past this share of all records, counting everything anew is cheaper than finding what is touched.
@@ -81,16 +92,47 @@ class Hours:
         self._db.execute("UPDATE scopes SET upto = ? WHERE id = ?", (change, self.scope))
 
     def _replace(self, gone: Counter[Record], come: Counter[Record], change: int) -> None:
-        """Take records out of their hours and put others in; those hours are summed anew."""
+        """Take records out of their hours and put others in; an hour is summed anew only where it must be."""
         for hour in {record[AT] // HOUR_MS for record in (*gone, *come)}:
+            less = [record for record in gone.elements() if record[AT] // HOUR_MS == hour]
+            more = [record for record in come.elements() if record[AT] // HOUR_MS == hour]
             where = "WHERE scope = ? AND hour = ?"
             row = self._db.execute(f"SELECT turns FROM counted {where}", (self.scope, hour)).fetchone()  # noqa: S608
-            inside: Counter[Record] = Counter(records_in(row[0]) if row else ())
-            inside.subtract({record: count for record, count in gone.items() if record[AT] // HOUR_MS == hour})
-            inside.update({record: count for record, count in come.items() if record[AT] // HOUR_MS == hour})
+            turns: bytes = row[0] if row else b""
+            if self._edit(hour, turns, less, more, change):
+                continue
+            inside: Counter[Record] = Counter(records_in(turns))
+            inside.subtract(less)
+            inside.update(more)
             blob, groups = grouped((+inside).elements())
             self._db.execute(f"DELETE FROM hours {where}", (self.scope, hour))  # noqa: S608
             self._put({hour: [blob]}, groups, change)
+
+    def _edit(self, hour: int, turns: bytes, less: list[Record], more: list[Record], change: int) -> bool:
+        """Change an hour's few records without a look at its others: a turn costs the same in a busy hour.
+
+        False, and nothing changed, where sums or records do not allow it.
+        """
+        rows = self._db.execute(
+            f"SELECT {_GROUP} FROM hours WHERE scope = ? AND hour = ?",  # noqa: S608 - a constant
+            (self.scope, hour),
+        )
+        before: dict[int, Group] = {row[1]: row for row in rows}
+        groups: list[Group] = []
+        for origin in {record[ORIGIN] for record in (*less, *more)}:
+            parts = ([each for each in records if each[ORIGIN] == origin] for records in (less, more))
+            group = _edited(before.get(origin), *parts)
+            if group is None:
+                return False
+            groups.append(group)
+        for record in less:
+            packed = PACKED.pack(*record)
+            at = turns.rfind(packed)
+            if at < 0 or at % SIZE:
+                return False
+            turns = turns[:at] + turns[at + SIZE :]
+        self._put({hour: [turns, *(PACKED.pack(*record) for record in more)]}, groups, change)
+        return True
 
     def _stored_with(self, messages: set[bytes]) -> Iterator[Record]:
         """Every record kept of these roots that has one of these message ids."""
@@ -178,7 +220,7 @@ class Hours:
             [(self.scope, hour, change, b"".join(parts)) for hour, parts in blobs.items()],
         )
         self._db.executemany(
-            "INSERT INTO hours VALUES (?,?,?,?,?,?,?,?,?,?)",
+            "INSERT OR REPLACE INTO hours VALUES (?,?,?,?,?,?,?,?,?,?)",
             [(self.scope, *group) for group in groups],
         )
 
@@ -195,6 +237,21 @@ def _contested(parts: Iterable[Part]) -> set[bytes]:
             contested |= seen & messages
         seen |= messages
     return contested - {NAMELESS}
+
+
+def _edited(before: Group | None, less: list[Record], more: list[Record]) -> Group | None:
+    """An hour's sum of one origin after a change; None where only a look at all its records can tell."""
+    came = grouped(more)[1]
+    if before is None or not less:
+        return None if less else (came[0] if before is None else _joined(before, came[0]))
+    went = grouped(less)[1][0]
+    after = _joined(before, came[0]) if came else before
+    counts = [have - lost for have, lost in zip(after[2:7], went[2:7], strict=True)]
+    last_went = went[8] >= before[8] and not (came and came[0][8] >= before[8])
+    if counts[0] <= 0 or min(counts) < 0 or went[7] <= before[7] or last_went:
+        return None
+    turns, sent, out, written, cached = counts
+    return (*before[:2], turns, sent, out, written, cached, after[7], after[8])
 
 
 def _joined(one: Group, other: Group) -> Group:

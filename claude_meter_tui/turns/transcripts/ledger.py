@@ -10,6 +10,7 @@ from heapq import nlargest
 
 from claude_meter_tui.domain.foreign_text import shown, storable
 from claude_meter_tui.turns.sums import TokenSum
+from claude_meter_tui.turns.transcripts.cut_hours import MINUTE_MS, CutHour, Newest, by_minute
 from claude_meter_tui.turns.transcripts.hours import records_in
 from claude_meter_tui.turns.transcripts.records import (
     AT,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.turns.turn import Piece, Turn
 
 _EVER = 2**60
-_MINUTE_MS = 60_000
 _KEYS = {
     "model": "model",
     "session": "session",
@@ -61,7 +61,8 @@ class Ledger:
         self._names: dict[int, tuple[str, str, str, bool]] = {}
         self._pieces: dict[int, list[Piece]] = {}
         self._pieces_of = 0
-        self._cut_hours: set[int] = set()
+        self._cut_hours: dict[int, CutHour] = {}
+        self._newest: dict[int, Newest] = {}
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -103,13 +104,14 @@ class Ledger:
         return whole, parts if grouping in _KEYS else {}
 
     def pieces(self, cuts: Iterable[int] = ()) -> list[Piece]:
-        """Everything, by hour and model, in the order of time; the hours that hold one of `cuts` (ms) turn by turn.
+        """Everything, by hour and model, in the order of time; the hours that hold one of `cuts` (ms) by the minute.
 
-        Asked again, only the hours that have changed are read again.
+        The minutes that hold one are given turn by turn. Asked again, only what has changed is read again.
         """
-        from claude_meter_tui.turns.turn import piece_of
-
-        cut = {moment // HOUR_MS for moment in cuts if moment % HOUR_MS}
+        cut: dict[int, set[int]] = {}
+        for moment in cuts:
+            if moment % HOUR_MS:
+                cut.setdefault(moment // HOUR_MS, set()).add(moment // MINUTE_MS)
         change, changed = self.change(), set[int]()
         if change != self._pieces_of:
             rows = self._db.execute(
@@ -118,17 +120,24 @@ class Ledger:
             changed = {hour for hour, is_newer in rows if is_newer}
             if len(changed) == len(rows):  # all was made anew, and an hour may be gone
                 self._pieces.clear()
-                self._cut_hours = set()
+                self._cut_hours.clear()
                 self._read_hours(-_EVER, _EVER)
                 changed = set()
-        for hour in changed | ((cut ^ self._cut_hours) & self._pieces.keys()):
+        no_longer = self._cut_hours.keys() - cut.keys()
+        for hour in no_longer:
+            del self._cut_hours[hour]
+        for hour in changed - cut.keys() | no_longer & self._pieces.keys():
             self._pieces.pop(hour, None)
-            if hour in cut:
-                turns = self.turns(hour * HOUR_MS, (hour + 1) * HOUR_MS)
-                self._pieces[hour] = [piece_of(turn) for turn in turns]
-            else:
-                self._read_hours(hour, hour + 1)
-        self._cut_hours, self._pieces_of = cut, change
+            self._read_hours(hour, hour + 1)
+        for hour, minutes in cut.items():
+            known = self._cut_hours.get(hour)
+            if known is None or known.minutes != minutes:
+                known = self._cut_hours[hour] = CutHour(frozenset(minutes))
+            elif hour not in changed:
+                continue
+            if hour in self._pieces or hour in changed:
+                self._pieces[hour] = known.pieces(self._blob(hour), self._named)
+        self._pieces_of = change
         return sorted(piece for pieces in self._pieces.values() for piece in pieces)
 
     def _read_hours(self, first: int, last: int) -> None:
@@ -151,19 +160,7 @@ class Ledger:
 
     def minutes(self, since: int, until: int) -> list[Piece]:
         """What counts from a time (ms) to before another, by minute and model, in the order of time."""
-        from claude_meter_tui.turns.turn import Piece
-
-        sums: dict[tuple[int, str, bool], list[int]] = {}
-        for record in self._each_record(since, until):
-            at, (model, _, _, on_plan) = record[AT], self._named(record[ORIGIN])
-            found = sums.setdefault((at // _MINUTE_MS, model, on_plan), [at, at, 0, 0, 0, 0, 0])
-            found[0], found[1] = min(found[0], at), max(found[1], at)
-            for place, count in enumerate((1, record[4], record[5], record[6] + record[7], record[8]), 2):
-                found[place] += count
-        return sorted(
-            Piece._make((first, last, model, *counts, on_plan))
-            for (_, model, on_plan), (first, last, *counts) in sums.items()
-        )
+        return by_minute(self._each_record(since, until), self._named)
 
     def newest_turns(self, count: int, until: int) -> list[Turn]:
         """The last turns before a time (ms), the newest first."""
@@ -172,11 +169,16 @@ class Ledger:
             "SELECT hour FROM counted WHERE scope = ? AND hour <= ? AND length(turns) ORDER BY hour DESC",
             (self.scope, until // HOUR_MS),
         )
+        asked: dict[int, Newest] = {}
         for (hour,) in rows:
-            records = self._each_record(hour * HOUR_MS, min(until, (hour + 1) * HOUR_MS))
-            found += map(self._turn_of, nlargest(count - len(found), records))
+            asked[hour] = self._newest.get(hour) or Newest()
+            records = asked[hour].of(self._blob(hour), count, until)
+            if records is None:
+                records = nlargest(count, self._each_record(hour * HOUR_MS, min(until, (hour + 1) * HOUR_MS)))
+            found += map(self._turn_of, records[: count - len(found)])
             if len(found) >= count:
                 break
+        self._newest = asked
         return found
 
     def change(self) -> int:
@@ -216,6 +218,10 @@ class Ledger:
             for record in records_in(blob):
                 if since <= record[AT] < until:
                     yield record
+
+    def _blob(self, hour: int) -> bytes:
+        row = self._db.execute("SELECT turns FROM counted WHERE scope = ? AND hour = ?", (self.scope, hour)).fetchone()
+        return b"" if row is None else bytes(row[0])
 
     def _turn_of(self, record: Record) -> Turn:
         from claude_meter_tui.turns.turn import Turn
