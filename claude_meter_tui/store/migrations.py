@@ -227,7 +227,22 @@ _ALERTS = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_READINGS, _TRANSCRIPTS, _COUNTED, _IDENTITY, _OUTLOOKS, _ASKERS, _ALERTS)
+_PARTS = (
+    # The turns of a long transcript are kept in parts, so that one more does not write all of them again.
+    "ALTER TABLE transcripts ADD COLUMN part_of INTEGER REFERENCES transcripts (id) ON DELETE CASCADE",
+    "CREATE INDEX transcripts_by_whole ON transcripts (part_of) WHERE part_of IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _READINGS,
+    _TRANSCRIPTS,
+    _COUNTED,
+    _IDENTITY,
+    _OUTLOOKS,
+    _ASKERS,
+    _ALERTS,
+    _PARTS,
+)
 
 
 class Transaction:

@@ -59,8 +59,12 @@ def store_path(tmp_path: Path) -> str:
     return str(tmp_path / "state" / "meter.sqlite3")
 
 
-@pytest.fixture
-def kept(store_path: str, tmp_path: Path) -> Iterator[Kept]:
+@pytest.fixture(params=[None, 106], ids=["", "in small parts"])
+def kept(
+    store_path: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Kept]:
+    if request.param is not None:
+        monkeypatch.setattr("claude_meter_tui.turns.transcripts.index._PART_BYTES", request.param)
     with Store.open(store_path) as store:
         yield Kept(store, tmp_path / "root")
 
@@ -163,6 +167,29 @@ def test_growing_trees_equal_reading_them_whole(kept: Kept, tmp_path: Path, seed
         done[name] += size
         kept.refresh()
     assert kept.total() == sum(ours([kept.root]).values()) == sum(ours(source.roots).values())
+
+
+def test_a_long_transcript_is_kept_in_parts_and_read_again_whole_by_other_rules(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claude_meter_tui.turns.transcripts.index._PART_BYTES", 106)
+    tree_of(kept.root, row("m0"), nameless())
+    for number in range(1, 9):
+        kept.refresh()
+        append(kept.file, json.dumps(row(f"m{number}")) + "\n" + json.dumps(nameless()) + "\n")
+    kept.refresh()
+    total, db = kept.total(), kept.store.connection
+    assert total == 18 * 110
+    assert max(row[0] for row in db.execute("SELECT length(turns) FROM packed")) <= 4 * 53
+    assert db.execute("SELECT count(*) FROM transcripts WHERE part_of IS NOT NULL").fetchone()[0] >= 4
+    monkeypatch.setattr("claude_meter_tui.turns.transcripts.index.RULES", 99)
+    kept.refresh()
+    assert kept.total() == total
+    assert db.execute("SELECT count(*) FROM transcripts WHERE part_of IS NOT NULL").fetchone()[0] <= 1
+    assert (
+        db.execute("SELECT count(*) FROM packed").fetchone()
+        == db.execute("SELECT count(*) FROM transcripts").fetchone()
+    )
 
 
 def test_two_roots_do_not_mix(store_path: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The turns read so far, kept in the store, so that a file is read on from where it was left.
 
-One row a transcript: how far it was read, the last bytes before that (to notice a rewrite), its turns, packed. Turns
+One row a transcript: how far it was read, the last bytes before that (to notice a rewrite), its turns, packed; of a
+long one that is still written, rows without a path hold the turns before (`part_of`). Turns
 and offset change in one transaction, so a process killed at any moment loses or doubles nothing; and only where the row
 is still as it was read, so two processes may run at once. The sums (`hours`) follow in the same transaction.
 """
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # A batch is written when this much was read, so that a kill costs at most that, and many small files one commit.
 _BATCH_BYTES = 32 << 20
 _FEW = 64
+# From so many bytes of packed turns on (2 500), those added later go to a row of their own.
+_PART_BYTES = 128 << 10
 _KNOWN = "id, size, mtime_ns, read_to, tail, rules, path"
 
 
@@ -213,12 +216,16 @@ class Index:
                             turns, unfinished = self._packed(before[0])
                             dropped += records_in(unfinished)
                             dropped += records_in(turns if anew else b"")
+                        if anew:
+                            gone = self._forget_parts(before[0])
+                            dropped += gone if current else ()
                         self._db.execute(
                             "UPDATE packed SET turns = CAST(? || ? AS BLOB), loose = ? WHERE id = ?"
                             if anew
                             else "UPDATE packed SET turns = CAST(turns || ? || ? AS BLOB), loose = ? WHERE id = ?",
                             (b"", scanned.turns, scanned.unfinished, before[0]),
                         )
+                        self._begin_part(before[0], change)
                 if done.rowcount and current:
                     added += records_in(scanned.turns)
                     added += records_in(scanned.unfinished)
@@ -240,12 +247,36 @@ class Index:
             )
             if not done.rowcount:  # another process did it
                 return
-            turns, unfinished = (list(records_in(blob)) for blob in self._packed(before[0]))
-            named = packed(turn for turn in turns if turn[MESSAGE] != NAMELESS)
-            self._db.execute("UPDATE packed SET turns = ?, loose = x'' WHERE id = ?", (named, before[0]))
+            gone: list[Record] = []
+            for number in (before[0], *self._parts(before[0])):
+                turns, unfinished = (list(records_in(blob)) for blob in self._packed(number))
+                named = packed(turn for turn in turns if turn[MESSAGE] != NAMELESS)
+                self._db.execute("UPDATE packed SET turns = ?, loose = x'' WHERE id = ?", (named, number))
+                gone += [*(turn for turn in turns if turn[MESSAGE] == NAMELESS), *unfinished]
             if current:
-                nameless = [turn for turn in turns if turn[MESSAGE] == NAMELESS]
-                self.hours.apply([], [*nameless, *unfinished], change)
+                self.hours.apply([], gone, change)
+
+    def _begin_part(self, number: int, change: int) -> None:
+        """Lay the turns of a long transcript aside, so that one more writes only itself and few others."""
+        size = self._db.execute("SELECT length(turns) FROM packed WHERE id = ?", (number,)).fetchone()[0]
+        if size < _PART_BYTES:
+            return
+        part = self._db.execute(
+            "INSERT INTO transcripts (root, path, size, mtime_ns, read_to, tail, rules, changed, part_of)"
+            " SELECT root, NULL, 0, 0, 0, x'', rules, ?, id FROM transcripts WHERE id = ?",
+            (change, number),
+        ).lastrowid
+        self._db.execute("INSERT INTO packed SELECT ?, turns, x'' FROM packed WHERE id = ?", (part, number))
+        self._db.execute("UPDATE packed SET turns = x'' WHERE id = ?", (number,))
+
+    def _parts(self, number: int) -> list[int]:
+        return [row[0] for row in self._db.execute("SELECT id FROM transcripts WHERE part_of = ?", (number,))]
+
+    def _forget_parts(self, number: int) -> list[Record]:
+        """The whole transcript is read again: its parts' records, which are no longer kept."""
+        gone = [record for part in self._parts(number) for record in records_in(self._packed(part)[0])]
+        self._db.execute("DELETE FROM transcripts WHERE part_of = ?", (number,))
+        return gone
 
     def _packed(self, number: int) -> tuple[bytes, bytes]:
         row: tuple[bytes, bytes] = self._db.execute(
