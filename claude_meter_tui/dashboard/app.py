@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from claude_meter_tui.dashboard import shutdown
+from claude_meter_tui.dashboard import signals
 from claude_meter_tui.dashboard.crash_notices import Reports
 from claude_meter_tui.dashboard.keys.actions import Actions
 from claude_meter_tui.dashboard.keys.bindings import keymap
@@ -221,8 +221,9 @@ class MeterApp(Actions):
     def on_mount(self) -> None:
         """Paint first; then ask, look into the history, and keep time."""
         asyncio.get_running_loop().set_exception_handler(self._survived_in_loop)
-        shutdown.on_signals(self.exit)
-        shutdown.without_waiting_for_threads()
+        signals.on_ending(self.exit)
+        signals.on_continuing(self._driver, lambda: self.screen.refresh(layout=True))
+        signals.without_waiting_for_threads()
         self.call_after_refresh(self._painted)
 
     def _survived_in_loop(self, _: object, context: dict[str, object]) -> None:

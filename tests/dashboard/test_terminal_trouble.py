@@ -11,6 +11,7 @@ import struct
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,36 @@ def test_a_signal_ends_it_though_nobody_takes_its_output(terminal: tuple[int, in
         assert time.monotonic() < end, "it is still there"
         time.sleep(0.05)
     assert os.waitstatus_to_exitcode(status) == 0
+    modes = termios.tcgetattr(master)
+    assert modes[3] & termios.ECHO and modes[3] & termios.ICANON
+
+
+def test_stopped_and_continued_it_goes_on(terminal: tuple[int, int]) -> None:
+    process, master = terminal
+    read_until(master, b"live")
+    threads = Path(f"/proc/{process}/task")
+    before = len(list(threads.iterdir()))
+    for _ in range(3):
+        os.kill(process, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(process, os.WUNTRACED)[1])
+        time.sleep(1.0)
+        os.kill(process, signal.SIGCONT)
+        read_until(master, b"live")
+    assert len(list(threads.iterdir())) <= before + 2, "nothing that reads keys was started beside another"
+    end = time.monotonic() + 20
+    while not select.select([master], [], [], 0)[0] or b"closes" not in os.read(master, 1 << 16):
+        assert time.monotonic() < end, "it takes no keys"
+        os.write(master, b"?")  # one that comes while the terminal is set up may be lost
+        time.sleep(0.5)
+    end = time.monotonic() + 10
+    while not (gone := os.waitpid(process, os.WNOHANG))[0]:
+        assert time.monotonic() < end, "it is still there"
+        with suppress(OSError):  # a key that comes while the terminal is set up again may be lost
+            os.write(master, b"q")
+        if select.select([master], [], [], 0.05)[0]:
+            with suppress(OSError):  # it has ended just now
+                os.read(master, 1 << 16)
+    assert os.waitstatus_to_exitcode(gone[1]) == 0
     modes = termios.tcgetattr(master)
     assert modes[3] & termios.ECHO and modes[3] & termios.ICANON
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import sys
@@ -69,6 +70,28 @@ def test_it_reads_shows_resizes_and_quits(live: DemoServer, open_pane: Callable[
     pane.wait(lambda shown: "left with 0" in shown)
     assert_terminal_restored(pane)
     assert live.asked("/api/oauth/usage") == 1
+
+
+def test_after_200_sizes_the_screen_is_as_it_was(live: DemoServer, open_pane: Callable[..., Pane]) -> None:
+    chance = random.Random(1)
+    pane = open_pane()
+    pane.run()
+    pane.wait(lambda shown: "● live" in shown and "asks again" in shown)
+
+    def begins(shown: str) -> list[list[str]]:
+        return [line.split()[:2] for line in shown.splitlines()]  # without what counts down
+
+    names: list[list[str]] = []
+    while (seen := begins(pane.text())) != names:  # until all has come
+        names = seen
+        time.sleep(1.0)
+    for _ in range(200):
+        pane.resize(chance.randint(10, 250), chance.randint(3, 80))
+    pane.resize(120, 36)
+    pane.wait(lambda shown: begins(shown) == names)
+    pane.type("q")
+    pane.wait(lambda shown: "left with 0" in shown)
+    assert_terminal_restored(pane)
 
 
 @pytest.mark.parametrize("way", ["C-c", "SIGTERM", "SIGHUP"])

@@ -1,4 +1,4 @@
-"""Leaving at once and in order, whatever hangs: a closed pane, a kill, a look-up that takes half a minute."""
+"""What the process is told from outside: to leave, at once and in order whatever hangs, or to go on after a stop."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
+
+    from textual.driver import Driver
 
 _LEAVE_SECONDS = 2.0
 
@@ -27,7 +30,7 @@ def without_waiting_for_threads() -> None:
     asyncio.get_running_loop().set_default_executor(Unwaited(max_workers=4))
 
 
-def on_signals(leave: Callable[[], object]) -> None:
+def on_ending(leave: Callable[[], object]) -> None:
     """A closed pane or a kill ends the app as q does: the terminal is restored, the exit code is 0.
 
     But where the terminal is gone, or its output is held (ctrl+s), writing to it waits for ever, and the loop with it:
@@ -49,6 +52,34 @@ def on_signals(leave: Callable[[], object]) -> None:
     for name in ("SIGTERM", "SIGHUP"):
         with contextlib.suppress(AttributeError, ValueError, OSError):  # not on this system, or not the main thread
             signal.signal(getattr(signal, name), leave_soon)
+
+
+def on_continuing(driver: Driver | None, paint: Callable[[], object]) -> None:
+    """Stopped by `kill -STOP` and continued: the terminal is set up anew once, not twice, and painted.
+
+    Textual takes every continuation for the end of its own ctrl+z. Where it was stopped without that, it would start a
+    second thread that reads keys beside the first (some are lost, and leaving waits for ever), and take its own modes
+    for those of the shell.
+
+    Args:
+        driver: the terminal's.
+        paint: paints the whole screen; called on the running loop.
+    """
+    loop = asyncio.get_running_loop()
+    number = getattr(signal, "SIGCONT", None)
+    set_up = None if number is None else signal.getsignal(number)
+    if driver is None or number is None or not callable(set_up):
+        return
+
+    def continued(heard: int, frame: FrameType | None) -> None:
+        stopped_by_itself = getattr(driver, "_must_signal_resume", False)
+        if getattr(driver, "_auto_restart", False) and not stopped_by_itself:  # no editor has the terminal
+            driver.suspend_application_mode()
+        set_up(heard, frame)
+        loop.call_soon_threadsafe(paint)
+
+    with contextlib.suppress(ValueError, OSError):  # not the main thread
+        signal.signal(number, continued)
 
 
 def _terminal_as_it_is() -> Callable[[], None]:
