@@ -41,7 +41,7 @@ class Cadence(NamedTuple):
     much_elsewhere: float = 0.05
     elsewhere: timedelta = timedelta(minutes=20)
     near: float = 60.0
-    near_limit: timedelta = timedelta(minutes=20)
+    near_limit: timedelta = timedelta(minutes=15)
     still_after: int = 4
     partly_known: timedelta = timedelta(minutes=60)
     plenty: int = 30

@@ -45,7 +45,7 @@ def test_doubt_asks_soon_and_what_is_known_waits() -> None:
     assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 59.0)
     assert planned(doubt(3.9)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
     assert planned(doubt(3.9, whole=False)) == Plan(NOON + HOUR, Why.KNOWN)
-    assert planned(doubt(3.9, high=60.0)) == Plan(NOON + 20 * MINUTE, Why.NEAR, "7-day", 60.0)
+    assert planned(doubt(3.9, high=60.0)) == Plan(NOON + 15 * MINUTE, Why.NEAR, "7-day", 60.0)
     assert planned(doubt(3.9, high=60.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
 
 
@@ -53,7 +53,7 @@ def test_where_much_is_used_elsewhere_it_looks_more_often_while_something_moves(
     def span(elsewhere: float, still: int, high: float = 50.0) -> timedelta:
         return planned(Known(NOON, (), Doubt(1.0, "7-day", high, whole=True, elsewhere=elsewhere), still)).at - NOON
 
-    assert span(0.05, 0) == span(0.05, 3) == span(0.9, 0, 90.0) == 20 * MINUTE
+    assert span(0.05, 0) == span(0.05, 3) == 20 * MINUTE and span(0.9, 0, 90.0) == 15 * MINUTE
     often = planned(Known(NOON, (), Doubt(1.0, "7-day", 50.0, whole=True, elsewhere=0.05)))
     assert often == Plan(NOON + 20 * MINUTE, Why.ELSEWHERE)
     assert span(0.04, 0) == span(0.05, 4) == 3 * HOUR
