@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Bench, log_in
+from rich.segment import Segment
 from screens import lines, settle, shown, text
 from textual.geometry import Offset
 
@@ -180,3 +181,17 @@ async def test_the_wheel_scrolls_the_turns(bench: Bench) -> None:
         await pilot.app.run_action("scroll_turns(3)")
         await settle(pilot)
         assert "There are no turns to scroll." in text(pilot)
+
+
+async def test_texts_that_were_cut_are_not_kept_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("claude_meter_tui.dashboard.widgets.drawn_text._FORGOTTEN_EVERY", 5)
+    cut = Segment._split_cells
+    await bench.poller.beat()
+    async with shown(bench, (120, 30)) as pilot:
+        for number in range(2000):
+            Segment(f"a wide 界 text {number} that is cut").split_cells(4)
+        assert cut.cache_info().currsize >= 2000  # type: ignore[attr-defined]
+        for _ in range(6):
+            await pilot.press("%", "j")
+            await pilot.pause()
+        assert cut.cache_info().currsize < 1000  # type: ignore[attr-defined]

@@ -6,9 +6,11 @@ bar, whose validator rounds to what one cell can show).
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region
 from textual.reactive import reactive
@@ -34,6 +36,10 @@ _ASCII = str.maketrans(
     dict(zip("━╸─┃▸●○◷✕‖·…–→≈▖▲⏎│┤┊↻↓↑◌▓▒░◆•≥≤×", "=-.|>*oWx=-~->~-!<||:rvno%+.o*><x", strict=True))
     | dict(zip("█▇▆▅▄▃▂▁", "#####==_", strict=True))
 )
+
+
+_DRAWN = itertools.count(1)
+_FORGOTTEN_EVERY = 500
 
 
 class DrawnText(Surviving, Widget, can_focus=False):
@@ -111,6 +117,8 @@ class DrawnText(Surviving, Widget, can_focus=False):
         """The lines as Textual content."""
         self._painted_of = self.depends_on(self.view) if self.view is not None else None
         self._painted = self.lines()
+        if next(_DRAWN) % _FORGOTTEN_EVERY == 0:
+            _forget_cut_text()
         return self.content_of(self._painted)
 
     def act(self, event: MouseEvent, action: str) -> None:
@@ -121,6 +129,13 @@ class DrawnText(Surviving, Widget, can_focus=False):
     def content_of(self, lines: Lines) -> Content:
         """Lines as Textual content."""
         return Content("\n").join(Content.assemble(*line) for line in lines)
+
+
+def _forget_cut_text() -> None:
+    """Rich keeps the last 16 384 texts it has cut: 13 MB, of figures that never come again."""
+    clear = getattr(getattr(Segment, "_split_cells", None), "cache_clear", None)
+    if callable(clear):
+        clear()
 
 
 class GrowingText(DrawnText):
