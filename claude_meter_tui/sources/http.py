@@ -179,7 +179,8 @@ def _check_status(
     status = response.status_code
     if status == 200:
         return
-    wait = _retry_after(response.headers.get("retry-after"), now)
+    # A date is by the server's clock: one of ours that is ahead would make its wait shorter.
+    wait = _retry_after(response.headers.get("retry-after"), now + (skew_of(response, now) or timedelta(0)))
     if status == 429:
         raise RateLimitedError("The usage endpoint asked us to wait (429).", "", wait or timedelta(0))
     if _is_challenge(response):

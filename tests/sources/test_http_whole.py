@@ -11,6 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -192,6 +193,15 @@ def test_every_form_of_retry_after(value: str, wait: float) -> None:
     assert isinstance(error, RateLimitedError)
     bound = error.server_wait.total_seconds()
     assert bound == wait or (wait > 10**5 and 3600 < bound <= wait)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-2), timedelta(minutes=9), timedelta(0)])
+def test_a_wait_up_to_a_date_is_as_long_whatever_this_clock_says(ahead: timedelta) -> None:
+    server = NOON - ahead
+    dated = [format_datetime(moment, usegmt=True) for moment in (server, server + timedelta(minutes=10))]
+    error = failing(answering(429, date=dated[0], retry_after=dated[1]))
+    assert isinstance(error, RateLimitedError)
+    assert abs(error.server_wait - timedelta(minutes=10)) <= timedelta(seconds=1)
 
 
 def test_a_browser_check_is_told_from_any_other_page() -> None:
