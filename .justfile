@@ -23,10 +23,12 @@ pictures:
 bench name *arguments:
     .venv/bin/python tests/benchmarks/{{name}}.py {{arguments}}
 
+compile := "uv pip compile - pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate"
+
 # the lock files anew, with the newest versions allowed: the program's, and that of the tests
 lock:
-    echo hatchling | uv pip compile - pyproject.toml --universal --python-version 3.11 --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o requirements.lock
-    printf 'hatchling\neditables\n' | uv pip compile - pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate -o tests/requirements.lock
+    echo hatchling | {{compile}} --upgrade -o requirements.lock
+    printf 'hatchling\neditables\n' | {{compile}} --extra dev -c requirements.lock -o tests/requirements.lock
 
 # known vulnerabilities of what is locked, from the index's advisories
 audit:

@@ -16,10 +16,9 @@ from claude_meter_tui.analysis import attribution
 from claude_meter_tui.analysis.carried import added_by, begins
 from claude_meter_tui.domain.instances import instance_of
 from claude_meter_tui.turns.spent import spent_by
-from claude_meter_tui.turns.transcripts.cut_hours import MINUTE_MS
 from claude_meter_tui.turns.transcripts.following import Follower, Following
 from claude_meter_tui.turns.transcripts.ledger import Ledger
-from claude_meter_tui.turns.transcripts.records import HOUR_MS, milliseconds
+from claude_meter_tui.turns.transcripts.records import HOUR_MS, MINUTE_MS, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

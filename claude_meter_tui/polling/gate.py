@@ -134,8 +134,7 @@ class Gate:
         """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
         failures = self.failures + 1
         wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
-        settled = replace(self, asker=None, awaited=False)
-        return replace(settled, failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
+        return replace(self._settled(), failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
 
     def pointless_wait(self) -> timedelta:
         """How long a request that the server does not take is not repeated; longer where others failed before."""
@@ -152,8 +151,11 @@ class Gate:
         """No usable answer, and no wait named; `refused`: the fingerprint of the credential that was refused."""
         failures = self.failures + 1
         retry_at = now + max(cadence.step(failures), at_least)
-        settled = replace(self, asker=None, awaited=False)
-        return replace(settled, failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
+        return replace(self._settled(), failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
+
+    def _settled(self) -> Gate:
+        """What came of the request is known: no process's answer is awaited any more."""
+        return replace(self, asker=None, awaited=False)
 
     def forgiven(self) -> Gate:
         """Another credential: what the one before ran into says nothing any more. A server's wait stays."""

@@ -55,7 +55,7 @@ class Turn(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """What counts of one model within one hour, summed; or a single turn, where an hour is cut.
+    """What counts of one model within one hour, summed; where an hour is cut, within a minute or a millisecond of it.
 
     `first_at` and `last_at` are its first and last turn's times in milliseconds; a single turn's are equal. `on_plan`
     as in `Turn`.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+
 from claude_meter_tui.turns.transcripts.hours import records_in
-from claude_meter_tui.turns.transcripts.records import AT, ORIGIN
+from claude_meter_tui.turns.transcripts.records import AT, MINUTE_MS, ORIGIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
     Named = Callable[[int], tuple[str, str, str, bool]]
     """What an origin stands for: model, session, project, on the plan."""
-
-MINUTE_MS = 60_000
 
 
 class GrowingRecords:
@@ -31,8 +31,38 @@ class GrowingRecords:
         return goes_on, records_in(blob[at:])
 
 
+class MinuteSums:
+    """Turns summed by minute and model; in minutes that are cut, by the millisecond.
+
+    Args:
+        cut: those minutes, since 1970.
+    """
+
+    def __init__(self, cut: frozenset[int] = frozenset()) -> None:
+        self._cut = cut
+        self._sums: dict[tuple[int, int, str, bool], list[int]] = {}
+
+    def add(self, records: Iterable[Record], named: Named) -> None:
+        """Count these too."""
+        for record in records:
+            at, (model, _, _, on_plan) = record[AT], named(record[ORIGIN])
+            minute, within = divmod(at, MINUTE_MS)
+            key = (minute, within if minute in self._cut else -1, model, on_plan)
+            found = self._sums.setdefault(key, [at, at, 0, 0, 0, 0, 0])
+            found[0], found[1] = min(found[0], at), max(found[1], at)
+            for place, count in enumerate((1, record[4], record[5], record[6] + record[7], record[8]), 2):
+                found[place] += count
+
+    def pieces(self) -> list[Piece]:
+        """The sums, in the order of time."""
+        from claude_meter_tui.turns.turn import Piece
+
+        sums = self._sums.items()
+        return sorted(Piece._make((first, last, key[2], *counts, key[3])) for key, (first, last, *counts) in sums)
+
+
 class CutHour:
-    """What counts in one hour, by minute and model; in minutes that are cut, turn by turn.
+    """What counts in one hour, as `MinuteSums` has it.
 
     Args:
         minutes: those that are cut, since 1970.
@@ -41,51 +71,20 @@ class CutHour:
     def __init__(self, minutes: frozenset[int]) -> None:
         self.minutes = minutes
         self._records = GrowingRecords()
-        self._sums = MinuteSums()
-        self._single: list[Piece] = []
+        self._sums = MinuteSums(minutes)
 
     def pieces(self, blob: bytes, named: Named) -> list[Piece]:
-        """The pieces, in any order.
+        """The pieces, in the order of time.
 
         Args:
             blob: the hour's counted records.
             named: what an origin stands for.
         """
-        from claude_meter_tui.turns.turn import Piece
-
         goes_on, records = self._records.new(blob)
         if not goes_on:
-            self._sums, self._single = MinuteSums(), []
-        for record in records:
-            if record[AT] // MINUTE_MS in self.minutes:
-                at, (model, _, _, on_plan) = record[AT], named(record[ORIGIN])
-                written = record[6] + record[7]
-                self._single.append(Piece(at, at, model, 1, record[4], record[5], written, record[8], on_plan))
-            else:
-                self._sums.add(record, named)
-        return [*self._single, *self._sums.pieces()]
-
-
-class MinuteSums:
-    """Turns summed by minute and model."""
-
-    def __init__(self) -> None:
-        self._sums: dict[tuple[int, str, bool], list[int]] = {}
-
-    def add(self, record: Record, named: Named) -> None:
-        """Count one more."""
-        at, (model, _, _, on_plan) = record[AT], named(record[ORIGIN])
-        found = self._sums.setdefault((at // MINUTE_MS, model, on_plan), [at, at, 0, 0, 0, 0, 0])
-        found[0], found[1] = min(found[0], at), max(found[1], at)
-        for place, count in enumerate((1, record[4], record[5], record[6] + record[7], record[8]), 2):
-            found[place] += count
-
-    def pieces(self) -> Iterator[Piece]:
-        """The sums, in any order."""
-        from claude_meter_tui.turns.turn import Piece
-
-        for (_, model, on_plan), (first, last, *counts) in self._sums.items():
-            yield Piece._make((first, last, model, *counts, on_plan))
+            self._sums = MinuteSums(self.minutes)
+        self._sums.add(records, named)
+        return self._sums.pieces()
 
 
 class Newest:
@@ -94,25 +93,13 @@ class Newest:
     def __init__(self) -> None:
         self._records = GrowingRecords()
         self._kept: list[Record] = []
-        self._before: int | None = None
-        """From this time on (ms) all there are are kept; None: all are."""
+        self._are_all = True
 
     def of(self, blob: bytes, count: int, until: int) -> list[Record] | None:
         """The last `count` before a time (ms), the newest first; None where older ones than are kept are asked for."""
         goes_on, records = self._records.new(blob)
-        if not goes_on:
-            self._kept, self._before = [], None
-        self._kept = sorted([*self._kept, *records], reverse=True)
-        if len(self._kept) > 2 * count:
-            self._before = self._kept[2 * count - 1][AT]
-            del self._kept[2 * count :]
+        every = [*(self._kept if goes_on else ()), *records]
+        self._are_all = (self._are_all or not goes_on) and len(every) <= 2 * count
+        self._kept = nlargest(2 * count, every)
         found = [record for record in self._kept if record[AT] < until][:count]
-        return found if len(found) == count or self._before is None else None
-
-
-def by_minute(records: Iterable[Record], named: Named) -> list[Piece]:
-    """What counts, by minute and model, in the order of time."""
-    sums = MinuteSums()
-    for record in records:
-        sums.add(record, named)
-    return sorted(sums.pieces())
+        return found if len(found) == count or self._are_all else None

@@ -10,11 +10,12 @@ from heapq import nlargest
 
 from claude_meter_tui.domain.foreign_text import shown, storable
 from claude_meter_tui.turns.sums import TokenSum
-from claude_meter_tui.turns.transcripts.cut_hours import MINUTE_MS, CutHour, Newest, by_minute
+from claude_meter_tui.turns.transcripts.cut_hours import CutHour, MinuteSums, Newest
 from claude_meter_tui.turns.transcripts.hours import records_in
 from claude_meter_tui.turns.transcripts.records import (
     AT,
     HOUR_MS,
+    MINUTE_MS,
     ORIGIN,
     encoded_path,
     folder_of_path,
@@ -106,7 +107,7 @@ class Ledger:
     def pieces(self, cuts: Iterable[int] = ()) -> list[Piece]:
         """Everything, by hour and model, in the order of time; the hours that hold one of `cuts` (ms) by the minute.
 
-        The minutes that hold one are given turn by turn. Asked again, only what has changed is read again.
+        The minutes that hold one are given by the millisecond. Asked again, only what has changed is read again.
         """
         cut: dict[int, set[int]] = {}
         for moment in cuts:
@@ -160,7 +161,9 @@ class Ledger:
 
     def minutes(self, since: int, until: int) -> list[Piece]:
         """What counts from a time (ms) to before another, by minute and model, in the order of time."""
-        return by_minute(self._each_record(since, until), self._named)
+        sums = MinuteSums()
+        sums.add(self._each_record(since, until), self._named)
+        return sums.pieces()
 
     def newest_turns(self, count: int, until: int) -> list[Turn]:
         """The last turns before a time (ms), the newest first."""

@@ -38,6 +38,7 @@ MESSAGE_AT = 8
 """Where in a packed record its message id stands."""
 NAMELESS = bytes(8)
 HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
 TAIL = 128
 """How many bytes before the place a file was read to are kept, to notice a rewrite."""
 RULES = 2
