@@ -100,6 +100,24 @@ async def test_when_not_all_fit_the_selected_one_and_the_fullest_are_shown(bench
             assert chosen.key in table_of(pilot).rows(pilot.app.view)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (timedelta(hours=9, minutes=59), "9h59m"),
+        (timedelta(hours=19, minutes=16), "19h"),
+        (timedelta(days=2, hours=16), "2d16h"),
+        (timedelta(days=11, hours=12), "11d"),
+    ],
+)
+async def test_where_a_countdown_has_no_room_its_larger_figure_stands(bench: Bench, left: timedelta, said: str) -> None:
+    body = {"seven_day": {"utilization": 57, "resets_at": (NOON + left).isoformat()}}
+    bench.server.replies[USAGE] = Reply.json(body)
+    await bench.poller.beat()
+    async with shown(bench, (40, 10)) as pilot:
+        (row,) = (line for line in lines(pilot) if "57%" in line)
+        assert row.split()[-1] == said and "…" not in row
+
+
 async def test_forty_windows_do_not_break_the_screen(bench: Bench) -> None:
     body = {f"window_{number:02}": {"utilization": number * 2, "resets_at": None} for number in range(40)}
     bench.server.replies[USAGE] = Reply.json(body)

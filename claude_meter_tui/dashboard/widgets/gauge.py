@@ -68,7 +68,7 @@ def gauge_line(
         compact = figure.replace(" ", "")
         compact = compact if len(compact) <= 4 else f"{int(used)}%"
         mark = "X" if level == "full" else flag[:1]
-        when = _last_word(clears) if shown.resets == "at" and clears and not over else left.replace(" ", "")
+        when = _last_word(clears) if shown.resets == "at" and clears and not over else _tight(left)
         return (
             (label, "reverse" if selected else ""),
             (" ", ""),
@@ -94,6 +94,12 @@ def gauge_line(
         at = at if len(at) < columns.at else at.rpartition(" ")[0]
         line.append((f" {at:>{columns.at - 1}}", emphasis or _QUIET))
     return tuple(line)
+
+
+def _tight(left: str) -> str:
+    """`2h57m`, and `19h` where both figures have no room: a shorter one is true, a cut one is a riddle."""
+    both = left.replace(" ", "")
+    return both if len(both) <= 5 else left.split(" ")[0]
 
 
 def _last_word(clears: str) -> str:
