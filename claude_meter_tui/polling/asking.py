@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _PERSON_WAITS = 5.0
 _NO_END = float("inf")
 _TRIED_AGAIN_SECONDS = 0.15
+# A request that the server does not take at all is not worth more tries than a few a day; said once, it may be a slip.
+_POINTLESS_AT_FIRST = timedelta(hours=1)
+_POINTLESS = timedelta(hours=6)
 # Longer no request takes: whoever sent it has died.
 _LONGEST_REQUEST = timedelta(seconds=45)
 
@@ -194,11 +197,17 @@ class Asking(Noticing):
             else:
                 phase = Phase.SIGNED_OUT if isinstance(error, CredentialError) else Phase.OFFLINE
                 text = Trouble(phase, error.sentence, error.hint).as_text()
-                pointless = gate.pointless_wait() if isinstance(error, PointlessError) else timedelta(0)
+                pointless = _pointless_wait(gate, error) if isinstance(error, PointlessError) else timedelta(0)
                 refused = self._login if isinstance(error, RefusedError) else None
                 gate = gate.failed(now, text, self._cadence, at_least=pointless, refused=refused)
             gate.at(now, uptime).save(self._store, keys)
         source.failed(error)
+
+
+def _pointless_wait(gate: Gate, error: PointlessError) -> timedelta:
+    """How long a request that the server does not take is not repeated: longer where the one before was not either."""
+    said_before = gate.trouble is not None and Trouble.from_text(gate.trouble).sentence == error.sentence
+    return _POINTLESS if said_before else _POINTLESS_AT_FIRST
 
 
 def _changed(before: Reading | None, after: Reading) -> bool:

@@ -30,9 +30,6 @@ Asker = Literal["meter", "person", "script"]
 """Who asks: the meter by itself, a person, whom our own ladder does not hold, or a script, perhaps in a loop."""
 
 _DAY = timedelta(days=1)
-# A request that the server does not take at all is not worth more tries than a few a day; said once, it may be a slip.
-_POINTLESS_AT_FIRST = timedelta(hours=1)
-_POINTLESS = timedelta(hours=6)
 # Two clocks are never read at the very same moment, and NTP slews a little.
 _STEP_FROM = timedelta(seconds=2)
 # Where the machine was started anew, only a clock that went backwards gives itself away.
@@ -135,10 +132,6 @@ class Gate:
         failures = self.failures + 1
         wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
         return replace(self._settled(), failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
-
-    def pointless_wait(self) -> timedelta:
-        """How long a request that the server does not take is not repeated; longer where others failed before."""
-        return _POINTLESS if self.failures else _POINTLESS_AT_FIRST
 
     def failed(
         self,

@@ -69,13 +69,16 @@ class Doubt(NamedTuple):
     """How little is known of how full the windows are by now.
 
     `points`: the widest range, more near 100 %; `label` and `high`: the window that has it and what it may be at;
-    `whole`: whether every window that is in use is estimated, so that nothing can move unseen; `elsewhere`: the share
-    of the use, 0 to 1, that comes from where nothing is seen of it.
+    `fullest` and `highest`: the same of the window that may be nearest its limit; `whole`: whether every window that
+    is in use is estimated, so that nothing can move unseen; `elsewhere`: the share of the use, 0 to 1, that comes from
+    where nothing is seen of it.
     """
 
     points: float
     label: str
     high: float
+    fullest: str
+    highest: float
     whole: bool
     elsewhere: float = 0.0
 
@@ -125,19 +128,15 @@ def doubt_of(outlook: Outlook | None, reading: Reading, now: datetime) -> Doubt 
     shares = [window["elsewhere_share"] for window in (outlook or {"windows": []})["windows"]]
     elsewhere = max((share["estimate"] for share in shares if share is not None), default=0.0)
     whole = all(window.key in found for window in reading.windows if window.utilization > 0)
-    return max(
-        (
-            Doubt(
-                (each["high"] - each["low"]) * (1 + 4 * max(0.0, each["estimate"] - 60) / 40),
-                labels[key],
-                each["high"],
-                whole,
-                elsewhere,
-            )
-            for key, each in found.items()
-        ),
-        default=None,
-    )
+    ranges = [
+        ((each["high"] - each["low"]) * (1 + 4 * max(0.0, each["estimate"] - 60) / 40), labels[key], each["high"])
+        for key, each in found.items()
+    ]
+    if not ranges:
+        return None
+    points, label, high = max(ranges)
+    _, fullest, highest = max(ranges, key=lambda each: each[2])
+    return Doubt(points, label, high, fullest, highest, whole, elsewhere)
 
 
 def _usual(read_at: datetime, known: Known, spent: int, cadence: Cadence) -> Plan:
@@ -149,8 +148,8 @@ def _usual(read_at: datetime, known: Known, spent: int, cadence: Cadence) -> Pla
     if doubt is not None:
         plans = [(cadence.known if doubt.whole else cadence.partly_known, Plan(read_at, Why.KNOWN))]
         if known.unchanged < cadence.still_after:
-            if doubt.high >= cadence.near:
-                plans.append((cadence.near_limit, Plan(read_at, Why.NEAR, doubt.label, doubt.high)))
+            if doubt.highest >= cadence.near:
+                plans.append((cadence.near_limit, Plan(read_at, Why.NEAR, doubt.fullest, doubt.highest)))
             if doubt.elsewhere >= cadence.much_elsewhere:
                 plans.append((cadence.elsewhere, Plan(read_at, Why.ELSEWHERE)))
         span, plan = min(plans, key=lambda each: each[0])

@@ -62,15 +62,6 @@ def test_a_429_waits_for_the_longer_of_the_server_and_the_ladder(
         assert until(refused, NOON + wait, [], by) is None
 
 
-def test_what_the_server_does_not_take_is_tried_again_soon_once_and_then_a_few_times_a_day() -> None:
-    state, waits = gate(), list[timedelta]()
-    for _ in range(7):
-        waits.append(state.pointless_wait())
-        state = state.failed(NOON, "{}", CADENCE, at_least=waits[-1])
-    assert waits == [HOUR, *[6 * HOUR] * 6]
-    assert state.answered(changed=True).pointless_wait() == HOUR
-
-
 def test_other_trouble_climbs_the_ladder_and_a_key_may_go_earlier() -> None:
     troubled, waits = gate(), []
     for _ in range(8):
@@ -212,7 +203,9 @@ def test_a_day_of_any_number_of_panes_stays_within_the_budget(store: Store) -> N
         resets = [NOON + number * 5 * HOUR for number in range(8)]
         for pane in panes:
             state = Gate.load(pane, KEYS, now)
-            known = Known(read_at, [("5-hour", reset) for reset in resets], Doubt(9.0, "5-hour", 95.0, whole=True))
+            known = Known(
+                read_at, [("5-hour", reset) for reset in resets], Doubt(9.0, "5-hour", 95.0, "5-hour", 95.0, whole=True)
+            )
             if next_ask(now, known, state, budget_window(pane, KEYS, now), CADENCE).at > now:
                 continue
             if claim(pane, KEYS, now, CADENCE, "meter") is None:

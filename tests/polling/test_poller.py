@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -297,6 +298,28 @@ async def test_a_pointless_question_is_put_a_few_times_a_day(bench: Bench, reply
         await bench.poller.beat()
         bench.clock.advance(minutes=5)
     assert 2 <= bench.asked <= 5 and phase(bench) is Phase.OFFLINE
+
+
+async def test_a_single_pointless_answer_silences_an_hour_also_after_other_trouble(bench: Bench) -> None:
+    asked_at: list[float] = []
+
+    async def until(minutes: int) -> None:
+        for _ in range(minutes):
+            before = bench.asked
+            await bench.poller.beat()
+            asked_at.extend([bench.clock.now().timestamp() / 60] * (bench.asked - before))
+            bench.clock.advance(minutes=1)
+
+    bench.server.replies[USAGE] = Reply.json({}, 503)
+    await until(10)
+    tries = len(asked_at)
+    bench.server.replies[USAGE] = Reply.json({"error": {"message": "id 1"}}, 400)
+    await until(10)
+    assert len(asked_at) == tries + 1
+    bench.server.replies[USAGE] = Reply.json({"error": {"message": "id 2"}}, 400)  # the same, in other words
+    await until(24 * 60)
+    gaps = [round((later - at) / 60) for at, later in pairwise(asked_at[tries:])]
+    assert gaps == [1, 6, 6, 6]
 
 
 async def test_a_new_login_does_not_lift_a_server_s_wait(bench: Bench, scratch_home: Path) -> None:

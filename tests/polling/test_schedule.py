@@ -11,9 +11,11 @@ from conftest import NOON, Bench
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_meter_tui.analysis.outlook import WindowOutlook
+from claude_meter_tui.domain.windows import Account, Reading, Window
 from claude_meter_tui.output.asking_words import reason, when_and_why
 from claude_meter_tui.polling.gate import Gate
-from claude_meter_tui.polling.schedule import Doubt, Known, Plan, Why, next_ask
+from claude_meter_tui.polling.schedule import Doubt, Known, Plan, Why, doubt_of, next_ask
 from claude_meter_tui.settings.cadence import Cadence
 
 CADENCE = Cadence(jitter=0.0)
@@ -23,6 +25,11 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 def planned(known: Known, asks: int = 0, cadence: Cadence = CADENCE, **gate: object) -> Plan:
     spent = [NOON - 20 * HOUR + number * MINUTE for number in range(asks)]
     return next_ask(NOON, known, Gate(set_at=NOON, **gate), spent, cadence)  # type: ignore[arg-type]
+
+
+def one_window(points: float, high: float, *, whole: bool = True, elsewhere: float = 0.0) -> Doubt:
+    """What is not known of an account with one window."""
+    return Doubt(points, "7-day", high, "7-day", high, whole, elsewhere)
 
 
 def test_without_a_reading_it_asks_at_once() -> None:
@@ -40,7 +47,7 @@ def test_where_nothing_is_estimated_it_asks_by_habit_and_slower_while_nothing_ch
 
 def test_doubt_asks_soon_and_what_is_known_waits() -> None:
     def doubt(points: float, *, whole: bool = True, high: float = 59.0, still: int = 0) -> Known:
-        return Known(NOON, (), Doubt(points, "7-day", high, whole), still)
+        return Known(NOON, (), one_window(points, high, whole=whole), still)
 
     assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 59.0)
     assert planned(doubt(3.9)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
@@ -49,19 +56,26 @@ def test_doubt_asks_soon_and_what_is_known_waits() -> None:
     assert planned(doubt(3.9, high=60.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
 
 
+def test_the_fullest_window_decides_what_is_near_a_limit_not_the_one_least_known() -> None:
+    near = Known(NOON, (), Doubt(3.0, "5-hour", 20.0, "7-day", 72.0, whole=True))
+    assert planned(near) == Plan(NOON + 15 * MINUTE, Why.NEAR, "7-day", 72.0)
+    doubtful = Known(NOON, (), Doubt(4.0, "5-hour", 20.0, "7-day", 72.0, whole=True))
+    assert planned(doubtful) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "5-hour", 20.0)
+
+
 def test_where_much_is_used_elsewhere_it_looks_more_often_while_something_moves() -> None:
     def span(elsewhere: float, still: int, high: float = 50.0) -> timedelta:
-        return planned(Known(NOON, (), Doubt(1.0, "7-day", high, whole=True, elsewhere=elsewhere), still)).at - NOON
+        return planned(Known(NOON, (), one_window(1.0, high, elsewhere=elsewhere), still)).at - NOON
 
     assert span(0.05, 0) == span(0.05, 3) == 20 * MINUTE and span(0.9, 0, 90.0) == 15 * MINUTE
-    often = planned(Known(NOON, (), Doubt(1.0, "7-day", 50.0, whole=True, elsewhere=0.05)))
+    often = planned(Known(NOON, (), one_window(1.0, 50.0, elsewhere=0.05)))
     assert often == Plan(NOON + 20 * MINUTE, Why.ELSEWHERE)
     assert span(0.04, 0) == span(0.05, 4) == 3 * HOUR
 
 
 def test_the_more_of_a_day_s_requests_are_spent_the_more_doubt_it_takes() -> None:
     def why(asks: int, points: float) -> Why:
-        return planned(Known(NOON, doubt=Doubt(points, "7-day", 93.4, whole=True)), asks).why
+        return planned(Known(NOON, doubt=one_window(points, 93.4)), asks).why
 
     assert why(30, 4.0) is Why.DOUBT and why(31, 4.0) is Why.NEAR
     assert why(60, 8.0) is Why.DOUBT and why(60, 7.9) is Why.NEAR and why(89, 11.9) is Why.DOUBT
@@ -87,7 +101,7 @@ def test_it_asks_soon_after_a_reset_and_once_more_where_the_ended_window_is_stil
 
 
 def test_after_a_sleep_it_looks_again_unless_the_reading_is_young() -> None:
-    known = Known(NOON - HOUR, doubt=Doubt(1.0, "7-day", 50.0, whole=True), woke_at=NOON)
+    known = Known(NOON - HOUR, doubt=one_window(1.0, 50.0), woke_at=NOON)
     assert planned(known) == Plan(NOON + CADENCE.after_wake, Why.WOKE)
     assert planned(known._replace(read_at=NOON - 14 * MINUTE)).why is Why.KNOWN
     assert planned(known._replace(read_at=NOON + MINUTE)).why is Why.KNOWN  # read since
@@ -112,7 +126,7 @@ def test_jitter_is_later_bounded_and_the_same_for_every_pane(
     read: int, points: float | None, unchanged: int, asks: int
 ) -> None:
     read_at = NOON - timedelta(microseconds=read)
-    known = Known(read_at, (), None if points is None else Doubt(points, "7-day", 50, whole=True), unchanged)
+    known = Known(read_at, (), None if points is None else one_window(points, 50.0), unchanged)
     jittered, plain = (planned(known, asks, CADENCE._replace(jitter=jitter)) for jitter in (0.1, 0.0))
     assert plain.at <= jittered.at <= plain.at + (plain.at - read_at) * 0.1
     assert jittered == planned(known, asks, CADENCE._replace(jitter=0.1)) and jittered.why is plain.why
@@ -166,3 +180,37 @@ async def test_a_reading_that_is_old_by_plan_is_not_called_stale(bench: Bench) -
     for why, phase in ((Why.KNOWN, "live"), (Why.QUIET, "live"), (Why.USUAL, "stale"), (Why.BUDGET, "stale")):
         planned = replace(state, plan=Plan(NOON + HOUR, why))
         assert planned.phase(later).value == phase and planned.phase(NOON + HOUR).value == "stale"
+
+
+def test_of_several_windows_the_widest_range_and_the_fullest_are_told_apart() -> None:
+    def ranged(key: str, estimate: float, wide: float) -> dict[str, object]:
+        return {
+            **dict.fromkeys(WindowOutlook.__required_keys__),
+            "key": key,
+            "read_at": "2026-11-26T12:00:00Z",
+            "estimate": {"estimate": estimate, "low": estimate - wide / 2, "high": estimate + wide / 2},
+            "elsewhere_share": {"estimate": 0.2, "low": 0.1, "high": 0.3} if key == "five_hour" else None,
+        }
+
+    def window(key: str, label: str, used: float) -> Window:
+        return Window(key=key, label=label, group="weekly", utilization=used, resets_at=None)
+
+    reading = Reading(
+        account=Account(),
+        windows=(window("five_hour", "5-hour", 10.0), window("seven_day", "7-day", 80.0)),
+        observed_at=NOON,
+        source="oauth",
+    )
+    outlook = {
+        "made_at": "2026-11-26T12:00:00Z",
+        "next_stop": None,
+        "nothing_fills": 1.0,
+        "windows": [ranged("five_hour", 30.0, 8.0), ranged("seven_day", 81.0, 2.0)],
+    }
+    found = doubt_of(outlook, reading, NOON)  # type: ignore[arg-type]
+    assert found == Doubt(pytest.approx(8.0), "5-hour", 34.0, "7-day", 82.0, whole=True, elsewhere=0.2)  # type: ignore[arg-type]
+    outlook["windows"] = [ranged("five_hour", 30.0, 8.0)]  # nothing is estimated of the other, which is in use
+    assert doubt_of(outlook, reading, NOON) == found._replace(fullest="5-hour", highest=34.0, whole=False)  # type: ignore
+    near = {**outlook, "windows": [ranged("five_hour", 30.0, 8.0), ranged("seven_day", 90.0, 4.0)]}
+    assert doubt_of(near, reading, NOON) == Doubt(16.0, "7-day", 92.0, "7-day", 92.0, True, 0.2)  # type: ignore
+    assert doubt_of(None, reading, NOON) is None
