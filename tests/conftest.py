@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,7 +149,7 @@ def bench(scratch_home: Path, server: DemoServer, clock: FixedClock) -> Iterator
     """See `Bench`; somebody is logged in."""
     log_in(scratch_home / "claude")
     configured = settings.load({**os.environ, "CLAUDE_METER_API_URL": server.url})
-    configured = replace(configured, cadence=configured.cadence._replace(jitter=0.0))
+    configured = configured._replace(cadence=configured.cadence._replace(jitter=0.0))
     with Store.open(configured.store_file) as store:
         made = Bench(configured, store, server, clock)
         yield made

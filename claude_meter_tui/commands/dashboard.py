@@ -8,7 +8,6 @@ import sqlite3
 import sys
 import threading
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ def run(
                 configured = _start_demo(configured, stack)
             wish = _show(configured, env, stack, account, watched, trouble)
         if wish == "browser":
-            configured = replace(configured, source="browser")
+            configured = configured._replace(source="browser")
         elif wish == "demo" and not demo:
             demo = True
         else:

@@ -5,7 +5,6 @@ Names are masked in what is drawn from, not in what was drawn, so that a cut or 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from claude_meter_tui.domain.light_reading import altered
@@ -45,10 +44,9 @@ def _masked(state: MeterState, number: int) -> MeterState:
         account = reading.account
         name = None if account.email is None else f"account {number + 1}"
         reading = altered(reading, account=altered(account, email=name, organization_uuid=None))
-    return replace(
-        state,
+    return state._replace(
         reading=reading,
-        trouble=None if trouble is None else replace(trouble, sentence=f"{trouble.phase.value}.", hint=""),
+        trouble=None if trouble is None else trouble._replace(sentence=f"{trouble.phase.value}.", hint=""),
         notice="",
         looked=(),
     )

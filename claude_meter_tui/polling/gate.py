@@ -7,9 +7,8 @@ to ask, and outlives a restart. It must not know HTTP or the screen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from claude_meter_tui.domain.bounds import LONGEST_WAIT
 from claude_meter_tui.polling.schedule import Plan, Why
@@ -36,8 +35,7 @@ _STEP_FROM = timedelta(seconds=2)
 _BACK_FROM = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """What is known about asking one endpoint.
 
     `wait_until`: a server's wait, nothing may be sent before. `retry_at`: our own ladder after trouble that never
@@ -116,11 +114,11 @@ class Gate:
 
     def at(self, now: datetime, uptime: Uptime | None) -> Gate:
         """The same, written down now."""
-        return replace(self, set_at=now, uptime=uptime)
+        return self._replace(set_at=now, uptime=uptime)
 
     def asked(self, now: datetime) -> Gate:
         """A request is about to be sent, by this process."""
-        return replace(self, asked_at=now, asker=processes.mark_of_this_process(), orphaned=False, awaited=False)
+        return self._replace(asked_at=now, asker=processes.mark_of_this_process(), orphaned=False, awaited=False)
 
     def answered(self, *, changed: bool) -> Gate:
         """A reading came: every mark of trouble goes."""
@@ -131,7 +129,7 @@ class Gate:
         """429, or another answer that named a wait: max(the server's + cushion, our ladder)."""
         failures = self.failures + 1
         wait = min(max(min(server_wait, LONGEST_WAIT) + cadence.cushion, cadence.step(failures)), LONGEST_WAIT)
-        return replace(self._settled(), failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
+        return self._settled()._replace(failures=failures, wait_until=now + wait, retry_at=None, trouble=trouble)
 
     def failed(
         self,
@@ -144,17 +142,17 @@ class Gate:
         """No usable answer, and no wait named; `refused`: the fingerprint of the credential that was refused."""
         failures = self.failures + 1
         retry_at = now + max(cadence.step(failures), at_least)
-        return replace(self._settled(), failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
+        return self._settled()._replace(failures=failures, retry_at=retry_at, trouble=trouble, refused=refused)
 
     def _settled(self) -> Gate:
         """What came of the request is known: no process's answer is awaited any more."""
-        return replace(self, asker=None, awaited=False)
+        return self._replace(asker=None, awaited=False)
 
     def forgiven(self) -> Gate:
         """Another credential: what the one before ran into says nothing any more. A server's wait stays."""
         if self.wait_until is not None:
-            return replace(self, retry_at=None, refused=None)
-        return replace(self, retry_at=None, refused=None, trouble=None)
+            return self._replace(retry_at=None, refused=None)
+        return self._replace(retry_at=None, refused=None, trouble=None)
 
     # --- what follows ----------------------------------------------------------------------------------------------
 
@@ -244,8 +242,7 @@ def _by_clock(gate: Gate, now: datetime, uptime: Uptime | None) -> Gate:
         step = step if -step >= _BACK_FROM else timedelta(0)
     if not step:
         return gate
-    return replace(
-        gate,
+    return gate._replace(
         set_at=now,
         uptime=uptime,
         wait_until=gate.wait_until and gate.wait_until + step,
@@ -265,8 +262,7 @@ def joined(gates: list[Gate]) -> Gate:
     def latest(times: Iterable[datetime | None]) -> datetime | None:
         return max((time for time in times if time is not None), default=None)
 
-    return replace(
-        newest,
+    return newest._replace(
         wait_until=latest(gate.wait_until for gate in gates),
         asked_at=latest(gate.asked_at for gate in gates),
     )

@@ -6,7 +6,6 @@ The first of the three parts of the poller (told, noticed, asked). It must not k
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -80,7 +79,7 @@ class ShownState:
         skew = store.noted_skew(self._clocks.now, self._clocks.uptime)
         self.state = MeterState(demo=demo, skew=skew, notice=store.notice())
         if (document := self._login_account.newest(clock.now())) is not None:
-            self.state = replace(self.state, reading=stand_in(document), outlook=self._stored_outlook())
+            self.state = self.state._replace(reading=stand_in(document), outlook=self._stored_outlook())
 
     def _stored_outlook(self) -> Outlook | None:
         """What is known ahead from the start on, so that the first picture has it; a damaged row is made anew."""
@@ -104,7 +103,7 @@ class ShownState:
         self._refresh()
 
     def _update(self, **changes: object) -> None:
-        new = replace(self.state, **changes)  # type: ignore[arg-type]
+        new = self.state._replace(**changes)  # type: ignore[arg-type]
         if new != self.state:
             self.state = new
             self.publish(new)

@@ -5,10 +5,9 @@ It must not know where a reading came from or how it is drawn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from claude_meter_tui.domain.urgency import STALE_AFTER
 
@@ -45,8 +44,7 @@ class Phase(StrEnum):
     """No credential and nothing stored: the first thing to do is to get one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(NamedTuple):
     """Why there is no newer reading: the phase it puts the screen in, and what to tell the user."""
 
     phase: Phase
@@ -68,8 +66,7 @@ class Trouble:
             return cls(Phase.OFFLINE, text, "")
 
 
-@dataclass(frozen=True, slots=True)
-class MeterState:
+class MeterState(NamedTuple):
     """Everything there is to show.
 
     `next_ask` is when the network is asked next, by the local clock; None while paused or without a credential;

@@ -40,7 +40,7 @@ class Cadence(NamedTuple):
     known: timedelta = timedelta(hours=3)
     much_elsewhere: float = 0.05
     elsewhere: timedelta = timedelta(minutes=20)
-    near: float = 60.0
+    near: float = 70.0
     near_limit: timedelta = timedelta(minutes=15)
     still_after: int = 4
     partly_known: timedelta = timedelta(minutes=60)

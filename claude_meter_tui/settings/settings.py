@@ -8,10 +8,9 @@ Textual app's start) is imported only where there is a TOML file to validate.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from claude_meter_tui.domain.errors import BadUsageError
@@ -36,8 +35,7 @@ WEB_URL = "https://claude.ai"
 BRIDGE_PORT = 63762
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything a run is configured with. The environment token is secret and never shown."""
 
     state_dir: Path
@@ -55,12 +53,12 @@ class Settings:
     bridge: bool = False
     bridge_port: int = BRIDGE_PORT
     demo: bool = False
-    cadence: Cadence = Cadence()  # noqa: RUF009 - a NamedTuple
+    cadence: Cadence = Cadence()
     home: Path = Path("~")
-    looks: Looks = Looks()  # noqa: RUF009 - a NamedTuple
+    looks: Looks = Looks()
     own_themes: tuple[OwnTheme, ...] = ()
     hours: int = 24
-    alerting: Alerting = Alerting()  # noqa: RUF009 - a NamedTuple
+    alerting: Alerting = Alerting()
     trouble: str = ""
     """What cannot be had of what was chosen, in a sentence; the rest holds."""
 
@@ -75,8 +73,7 @@ class Settings:
         if len(self.credential_dirs) < 2 or one_login or self.source == "browser":
             return (self,)
         return tuple(
-            replace(
-                self,
+            self._replace(
                 credential_dirs=(folder,),
                 login_places=self.login_places[number : number + 1],
                 claude_config_files=self.claude_config_files[number : number + 1],
@@ -89,8 +86,7 @@ class Settings:
     def for_demo(self, api_url: str) -> Settings:
         """The same person's settings turned to the simulated account behind `api_url`, with its own store."""
         folder = Path(paths.demo_state_dir(str(self.state_dir)))
-        return replace(
-            self,
+        return self._replace(
             state_dir=folder,
             credential_dirs=(folder,),
             login_places=((str(folder), ()),),

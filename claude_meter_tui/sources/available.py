@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ _ORGANIZATIONS_NOTE = "organizations"
 
 def chosen(settings: Settings, store: Store) -> Settings:
     """The settings with the source that asks a server filled in: configured, else chosen on the setup screen."""
-    return replace(settings, source=settings.source or store.note(CHOSEN_NOTE) or "oauth")
+    return settings._replace(source=settings.source or store.note(CHOSEN_NOTE) or "oauth")
 
 
 def organizations(settings: Settings, store: Store) -> list[str]:

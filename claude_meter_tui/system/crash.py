@@ -20,9 +20,9 @@ _MOST_KEPT = 20
 _MASK = "***"
 # Tokens and session keys by their form, a header's and a cookie's value by what stands before it.
 _SECRETS = (
-    re.compile(r"sk-ant-[\w+/=.~-]+"),
-    re.compile(r"(?i)(?<=bearer )[^\s'\",;)]+"),
-    re.compile(r"(?i)(?:(?<=sessionkey=)|(?<=lastactiveorg=)|(?<=cf_clearance=))[^\s'\";]+"),
+    r"sk-ant-[\w+/=.~-]+",
+    r"(?i)(?<=bearer )[^\s'\",;)]+",
+    r"(?i)(?:(?<=sessionkey=)|(?<=lastactiveorg=)|(?<=cf_clearance=))[^\s'\";]+",
 )
 
 
@@ -32,7 +32,7 @@ def masked(text: str, env: Mapping[str, str] = os.environ) -> str:
     if token:
         text = text.replace(token, _MASK)
     for pattern in _SECRETS:
-        text = pattern.sub(_MASK, text)
+        text = re.sub(pattern, _MASK, text)
     return text
 
 

@@ -208,7 +208,6 @@ async def test_of_many_panes_one_tells_and_none_after_a_restart(bench: Bench) ->
 
 
 async def test_it_is_quiet_in_quiet_hours_in_the_demo_and_where_nothing_is_wanted(bench: Bench) -> None:
-    from dataclasses import replace
 
     await bench.poller.beat()
     row, heard, state = bench.poller.account_id, [], bench.poller.state
@@ -216,7 +215,7 @@ async def test_it_is_quiet_in_quiet_hours_in_the_demo_and_where_nothing_is_wante
     quiet = Alerting(quiet=((now - timedelta(hours=1)).time(), (now + timedelta(hours=1)).time()))
     watching(bench.store, bench, heard, quiet).look(row, state)
     watching(bench.store, bench, heard, Alerting(by=())).look(row, state)
-    watching(bench.store, bench, heard).look(row, replace(state, demo=True))
+    watching(bench.store, bench, heard).look(row, state._replace(demo=True))
     watching(bench.store, bench, heard).look(None, state)
     assert heard == []
     watching(bench.store, bench, heard).look(row, state)
@@ -230,10 +229,9 @@ async def test_budgets_are_told_of_and_a_cache_is_not(bench: Bench) -> None:
     assert any(each.key == "extra_usage" and each.exact for each in standings(state, bench.clock.now()))
     reading = state.reading
     assert reading is not None
-    from dataclasses import replace
 
     windows = tuple(window.model_copy(update={"source": "cache"}) for window in reading.windows)
-    cached = replace(state, reading=reading.model_copy(update={"windows": windows}))
+    cached = state._replace(reading=reading.model_copy(update={"windows": windows}))
     assert not any(each.exact for each in standings(cached, bench.clock.now()) if each.key != "extra_usage")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -283,5 +282,5 @@ async def test_before_the_first_reading_the_comparison_can_be_opened(bench: Benc
         await pilot.press("c")
         await pilot.pause(0.2)
         assert len(pilot.app.screen_stack) == 2 and "used on this machine" in text(pilot)
-        bench.poller.publish(replace(bench.poller.state, reading=stand_in(a_document(bench))))
+        bench.poller.publish(bench.poller.state._replace(reading=stand_in(a_document(bench))))
         await settle(pilot, lambda: "local beside server" in text(pilot))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import NOON, REFRESH, TOKEN, log_in, run_script
+from conftest import NOON, REFRESH, SCRIPT, TOKEN, log_in, run_script
 
 from claude_meter_tui.demo.server import SCENARIOS, DemoServer
 from claude_meter_tui.domain.windows import Account, Reading
@@ -138,14 +140,28 @@ def test_help_and_version() -> None:
 
 
 def test_a_reader_that_goes_away_is_no_traceback(live: DemoServer) -> None:
-    import subprocess
-
-    from conftest import SCRIPT
-
     run_script("once")
     for arguments in ("status", "status -f prometheus", "history --format csv", "once --json"):
         piped = subprocess.run(f"{SCRIPT} {arguments} | true", shell=True, capture_output=True, text=True, timeout=60)
         assert "Traceback" not in piped.stderr and "BrokenPipe" not in piped.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "status --format json", "history export", "once"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_too_full_for_the_output_is_a_sentence(live: DemoServer, command: str, unbuffered: str) -> None:
+    run_script("once")
+    line = f"{SCRIPT} {command} > /dev/full"
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(line, shell=True, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "claude-meter-tui: The output cannot be written: No space left on device."
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_without_an_output_status_is_no_traceback(live: DemoServer) -> None:
+    run_script("once")
+    done = subprocess.run(f"{SCRIPT} status >&-", shell=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_output_that_cannot_be_encoded_is_no_traceback(live: DemoServer) -> None:

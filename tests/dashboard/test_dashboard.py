@@ -434,9 +434,7 @@ async def test_the_first_picture_is_the_same_with_and_without_pydantic(bench: Be
         for poller in (stored, bench.poller):
             view = None
             async with shown(bench) as pilot:
-                from dataclasses import replace
-
-                view = pilot.app.view._replace(state=replace(bench.poller.state, reading=poller.state.reading))
+                view = pilot.app.view._replace(state=bench.poller.state._replace(reading=poller.state.reading))
                 pictures.append(
                     [
                         picture.draw(view, 100, 10)

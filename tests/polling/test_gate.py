@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -145,7 +144,7 @@ def test_a_request_whose_sender_lives_holds_everybody_until_its_answer_is_writte
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         mark = f"{other.pid} {processes.mark_of_this_process().split(' ')[1]} {processes._started(other.pid)}"
-        sent = replace(gate().asked(NOON), asker=mark)
+        sent = gate().asked(NOON)._replace(asker=mark)
         sent.save(store, KEYS)
         store.note_ask(KEYS, NOON, forget_before=NOON - HOUR)
         for by in EVERYBODY:  # what it waits to write may be a server's wait: the store was locked for minutes, say

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -46,14 +45,14 @@ def test_where_nothing_is_estimated_it_asks_by_habit_and_slower_while_nothing_ch
 
 
 def test_doubt_asks_soon_and_what_is_known_waits() -> None:
-    def doubt(points: float, *, whole: bool = True, high: float = 59.0, still: int = 0) -> Known:
+    def doubt(points: float, *, whole: bool = True, high: float = 69.0, still: int = 0) -> Known:
         return Known(NOON, (), one_window(points, high, whole=whole), still)
 
-    assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 59.0)
+    assert planned(doubt(4.0)) == Plan(NOON + 5 * MINUTE, Why.DOUBT, "7-day", 69.0)
     assert planned(doubt(3.9)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
     assert planned(doubt(3.9, whole=False)) == Plan(NOON + HOUR, Why.KNOWN)
-    assert planned(doubt(3.9, high=60.0)) == Plan(NOON + 15 * MINUTE, Why.NEAR, "7-day", 60.0)
-    assert planned(doubt(3.9, high=60.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
+    assert planned(doubt(3.9, high=70.0)) == Plan(NOON + 15 * MINUTE, Why.NEAR, "7-day", 70.0)
+    assert planned(doubt(3.9, high=70.0, still=4)) == Plan(NOON + 3 * HOUR, Why.KNOWN)
 
 
 def test_the_fullest_window_decides_what_is_near_a_limit_not_the_one_least_known() -> None:
@@ -160,7 +159,7 @@ async def test_a_sleep_is_noticed_and_what_others_used_meanwhile_is_asked_for(be
     await bench.poller.beat()
     with bench.store.transaction():  # as after hours in which nothing changed
         keys = bench.poller._keys(bench.poller._source)  # type: ignore[arg-type]
-        replace(bench.poller._gate, unchanged=8).save(bench.store, keys)
+        bench.poller._gate._replace(unchanged=8).save(bench.store, keys)
     bench.clock.advance(minutes=16)
     await bench.another_poller().beat()  # whoever writes has the gate read anew
     await bench.poller.beat()
@@ -178,7 +177,7 @@ async def test_a_reading_that_is_old_by_plan_is_not_called_stale(bench: Bench) -
     state = bench.poller.state
     later = NOON + timedelta(minutes=50)
     for why, phase in ((Why.KNOWN, "live"), (Why.QUIET, "live"), (Why.USUAL, "stale"), (Why.BUDGET, "stale")):
-        planned = replace(state, plan=Plan(NOON + HOUR, why))
+        planned = state._replace(plan=Plan(NOON + HOUR, why))
         assert planned.phase(later).value == phase and planned.phase(NOON + HOUR).value == "stale"
 
 

@@ -32,6 +32,13 @@ class ViewActions(ChartActions):
     settings_held: Callable[[], list[Held]] | None
     edit_settings: Callable[[], str] | None
 
+    def action_command_palette(self) -> None:
+        """Textual's, with looks of its own."""
+        from claude_meter_tui.dashboard.screens.palette import Palette
+
+        if not Palette.is_open(self):  # type: ignore[arg-type]
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_filter(self) -> None:
         """Show only the windows whose names have the letters that are typed."""
         from claude_meter_tui.dashboard.screens.filter import FilterScreen
