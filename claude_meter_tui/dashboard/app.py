@@ -20,7 +20,7 @@ from claude_meter_tui.dashboard.view_loader import ViewLoader
 from claude_meter_tui.output import words
 from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
 from claude_meter_tui.settings.looks import Looks
-from claude_meter_tui.system import crash
+from claude_meter_tui.system import crash, memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -236,6 +236,7 @@ class MeterApp(Actions):
         gc.collect()
         gc.freeze()
         gc.enable()
+        memory.keep_little()
         self._timer = self.set_timer(_SLOWEST_TICK, self._tick)
         self._loader.follow()
         self._fill()

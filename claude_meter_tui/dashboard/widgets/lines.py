@@ -34,6 +34,10 @@ _SIGNS = {
 }
 
 
+# Narrower, whose account it is says more than why it is asked when it is.
+_REASONS_FROM = 100
+
+
 class Header(DrawnText):
     """Who, and what the numbers are worth."""
 
@@ -45,7 +49,7 @@ class Header(DrawnText):
             name = (*name, (" ", ""), (" DEMO ", "bold reverse $warning"))
         parts = [text for text in (account.email, account.plan) if text] if account else []
         lefts = [(*name, *((f" · {text}", "") for text in parts[:count])) for count in range(len(parts), -1, -1)]
-        rights = [((view.flash, "bold $warning"),)] if view.flash else standing_words(view)
+        rights = [((view.flash, "bold $warning"),)] if view.flash else standing_words(view, width)
         # Both sides lose their least telling parts in turn.
         pairs = sorted(itertools.product(range(len(rights)), range(len(lefts))), key=lambda pair: (sum(pair), pair[1]))
         for right, left in ((rights[one], lefts[other]) for one, other in pairs):
@@ -55,7 +59,7 @@ class Header(DrawnText):
         return (first_fitting(width, *rights),)
 
 
-def standing_words(view: View) -> list[Line]:
+def standing_words(view: View, width: int) -> list[Line]:
     """Sign, state, age and source, next ask: from all of it to hardly any."""
     phase = view.phase
     sign, style = _SIGNS[phase]
@@ -65,17 +69,19 @@ def standing_words(view: View) -> list[Line]:
     sign = "‖" if view.state.paused else sign
     state = (f"{sign} {word}", style)
     age = source = ""
+    usual = False
     if (seen_as := view.observed) is not None:
         age = words.age((view.now - seen_as[0]).total_seconds())
         source = f" via {words.source_words(seen_as[1])}"
+        usual = seen_as[1] == "oauth" and width >= _REASONS_FROM
     asks, asks_short = _next_ask_words(view)
     plan = None if view.state.asking else view.state.plan
     why = "" if plan is None else f": {reason(plan)}"
     seen = f"read {age}" if age else ""
     variants = [
         (f"  {seen}{source}" if seen else "", f" · {asks}{why}" if asks else ""),
-        # What is in doubt says more than whence the figures came.
-        *([(f"  {seen}", f" · {asks}{why}")] if plan is not None and plan.label and seen else []),
+        # What is asked for says more than that the figures came from where they usually do.
+        *([(f"  {seen}", f" · {asks}{why}")] if plan is not None and seen and (plan.label or usual) else []),
         (f"  {seen}{source}" if seen else "", f" · {asks}" if asks else ""),
         (f"  {seen}" if seen else "", f" · {asks}" if asks else ""),
         (f"  {age}", f" · {asks_short}" if asks_short else ""),
@@ -231,7 +237,7 @@ class TinyStatus(DrawnText):
             marks = (*marks, (f"{name} ", "bold $accent"))
         if self.hidden:
             marks = (*marks, (f"+{self.hidden} more ", "$meter-countdown"))
-        rights = standing_words(view)
+        rights = standing_words(view, width)
         return (
             first_fitting(width, *((*marks, *right) for right in rights), *((*marks[-1:], *rights[-1]),), rights[-1]),
         )
