@@ -63,6 +63,13 @@ class MainScreen(Surviving, Screen[None]):
         super().__init__(id=id, classes=classes)
         self.areas: Areas = {}
         self._parts: dict[str, Widget] = {}
+        self._styled = False
+
+    def update_node_styles(self, animate: bool = True) -> None:
+        """Not once more when it is first shown: every part was styled a moment before, as it was mounted."""
+        if self._styled:
+            super().update_node_styles(animate)
+        self._styled = True
 
     def compose(self) -> ComposeResult:
         """The parts that have a place at this size, put there already; the others come when they have one."""
