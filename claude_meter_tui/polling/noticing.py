@@ -127,8 +127,8 @@ class Noticing(ShownState):
         known: ReadingDocument | None = None if whole is None else whole()
         row = self._login_account.carry_over(None if known is None else known["account"], self._login, now)
         if known is not None and row is not None:
-            parts = observations(known)
-            self._store.save_all(parts, row, partial=len(parts) > 1 or known["whole_at"] is None)
+            for part in observations(known):  # of which one named every window there was
+                self._store.save_all([part], row, partial=part["observed_at"] != known["whole_at"])
         with self._store.transaction():
             keys = self._keys(source)
             joined([Gate.load(self._store, keys, now, uptime), self._gate]).at(now, uptime).save(self._store, keys)

@@ -11,6 +11,7 @@ from conftest import NOON, Bench
 from test_transcripts import row
 
 from claude_meter_tui.analysis.local_side import LocalSide
+from claude_meter_tui.domain.errors import ServerError
 from claude_meter_tui.polling.gate import Gate, claim, refresh
 from claude_meter_tui.polling.schedule import Plan, Why
 from claude_meter_tui.polling.state import Phase
@@ -150,3 +151,16 @@ async def test_a_slow_answer_is_no_skew(bench: Bench) -> None:
     assert answered("Fri, 27 Nov 2026 12:00:00 GMT", 1) is None
     assert answered("Fri, 31 Dec 9999 23:59:59 -0500", 1) is None
     assert answered("", 1) is None
+
+
+async def test_a_clock_that_is_set_while_a_failing_request_is_under_way_moves_what_is_known_along(bench: Bench) -> None:
+    source = await bench.poller._opened()
+    keys = bench.poller._keys(source)
+    now, uptime, _ = bench.clock.moment()
+    assert claim(bench.store, keys, now, bench.settings.cadence, "meter", uptime) is None
+    bench.clock.step(hours=3)
+    bench.poller._failed(source, keys, ServerError("trouble"))
+    now, uptime, _ = bench.clock.moment()
+    gate = Gate.load(bench.store, keys, now, uptime)
+    assert gate.asked_at == NOON + timedelta(hours=3) and gate.failures == 1
+    assert gate.retry_at == now + timedelta(seconds=75)

@@ -213,3 +213,47 @@ def test_of_several_windows_the_widest_range_and_the_fullest_are_told_apart() ->
     near = {**outlook, "windows": [ranged("five_hour", 30.0, 8.0), ranged("seven_day", 90.0, 4.0)]}
     assert doubt_of(near, reading, NOON) == Doubt(16.0, "7-day", 92.0, "7-day", 92.0, True, 0.2)  # type: ignore
     assert doubt_of(None, reading, NOON) is None
+
+
+def test_at_the_very_edges() -> None:
+    # A hold that ends when it is wanted anyway is no reason.
+    held = {"retry_at": NOON + 15 * MINUTE}
+    assert planned(Known(NOON), **held) == Plan(NOON + 15 * MINUTE, Why.USUAL)
+    assert planned(Known(NOON), retry_at=NOON + 16 * MINUTE) == Plan(NOON + 16 * MINUTE, Why.TROUBLE)
+    woke = Known(NOON - 2 * HOUR, doubt=one_window(1.0, 50.0), woke_at=NOON - 105 * MINUTE)
+    assert planned(woke).why is Why.WOKE
+    assert planned(woke._replace(woke_at=NOON - 105 * MINUTE - timedelta(seconds=1))).why is Why.KNOWN
+
+
+def test_jitter_only_adds_by_what_all_know_alike() -> None:
+    jittery = CADENCE._replace(jitter=0.1)
+
+    def added(microseconds: int, resets: bool = False) -> timedelta:
+        read_at = NOON + timedelta(microseconds=microseconds)
+        if resets:
+            known = Known(read_at, [("5-hour", NOON + 5 * MINUTE)])
+            return planned(known, cadence=jittery).at - (NOON + 5 * MINUTE + CADENCE.after_reset)
+        return planned(Known(read_at), cadence=jittery).at - read_at - 15 * MINUTE
+
+    assert added(997) == added(0) == timedelta(0)
+    assert added(996) == 90 * timedelta(seconds=1) * (996 / 997) and added(996, resets=True) > timedelta(seconds=19)
+
+
+def test_a_window_without_use_needs_no_estimate_and_one_with_any_does() -> None:
+    def whole(used: float) -> bool:
+        windows = tuple(
+            Window(key=key, label=key, group="weekly", utilization=each) for key, each in (("a", 10.0), ("b", used))
+        )
+        reading = Reading(account=Account(), windows=windows, observed_at=NOON, source="oauth")
+        window = {
+            **dict.fromkeys(WindowOutlook.__required_keys__),
+            "key": "a",
+            "read_at": "2026-11-26T12:00:00Z",
+            "estimate": {"estimate": 10.0, "low": 9.0, "high": 11.0},
+        }
+        outlook = {"made_at": "2026-11-26T12:00:00Z", "next_stop": None, "nothing_fills": 1.0, "windows": [window]}
+        found = doubt_of(outlook, reading, NOON)  # type: ignore[arg-type]
+        assert found is not None
+        return found.whole
+
+    assert whole(0.0) and not whole(0.5) and not whole(1.0)
