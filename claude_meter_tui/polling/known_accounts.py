@@ -130,7 +130,7 @@ class KnownAccounts:
 
 def _named_in(profile: Settings, store: Store) -> int | None:
     """The account Claude Code's folder says it is logged in to, where that has readings: for the first paint."""
-    if profile.token is not None or profile.source == "browser" or not profile.claude_config_files:
+    if not profile.claude_config_files:
         return None
     named = claude_config.login_in(str(profile.claude_config_files[0]))
     who = named and (named["organization_uuid"] or named["email"])

@@ -225,6 +225,11 @@ def test_at_the_very_edges() -> None:
     assert planned(woke._replace(woke_at=NOON - 105 * MINUTE - timedelta(seconds=1))).why is Why.KNOWN
 
 
+def test_a_window_that_clears_just_as_it_is_read_has_ended_and_is_looked_at_again_for_a_while() -> None:
+    assert planned(Known(NOON, [("5-hour", NOON)])) == Plan(NOON + timedelta(seconds=75), Why.ENDED, "5-hour")
+    assert planned(Known(NOON, [("5-hour", NOON - CADENCE.ended_grace)])).why is Why.USUAL
+
+
 def test_jitter_only_adds_by_what_all_know_alike() -> None:
     jittery = CADENCE._replace(jitter=0.1)
 
@@ -253,7 +258,7 @@ def test_a_window_without_use_needs_no_estimate_and_one_with_any_does() -> None:
         }
         outlook = {"made_at": "2026-11-26T12:00:00Z", "next_stop": None, "nothing_fills": 1.0, "windows": [window]}
         found = doubt_of(outlook, reading, NOON)  # type: ignore[arg-type]
-        assert found is not None
+        assert found is not None and found.elsewhere == 0.0
         return found.whole
 
     assert whole(0.0) and not whole(0.5) and not whole(1.0)

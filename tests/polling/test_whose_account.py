@@ -16,6 +16,7 @@ from conftest import NOON, Bench, log_in, payload
 
 from claude_meter_tui.analysis.background import Analyst
 from claude_meter_tui.analysis.local_side import LocalSide
+from claude_meter_tui.analysis.outlook import Outlook
 from claude_meter_tui.domain.errors import BadUsageError
 from claude_meter_tui.domain.identity import HEARD_OF_FOR, MOST_HEARD_OF, token_key
 from claude_meter_tui.domain.windows import Account
@@ -27,6 +28,7 @@ from claude_meter_tui.polling.login import LoginAccount, document_of
 from claude_meter_tui.polling.state import MeterState
 from claude_meter_tui.settings import settings
 from claude_meter_tui.settings.settings import Settings
+from claude_meter_tui.sources.browser.session import BrowserSource
 from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.store.store import Store
 
@@ -84,6 +86,9 @@ def test_a_name_that_is_nobodys_or_several_is_said_with_those_known(store: Store
     read(store, Account(organization_uuid="org-third"), timedelta(minutes=13))
     assert said("x")[1] == "Known: home@example.com, org-work, org-second, org-third."
     assert said("work@example.com")[0] == "'work@example.com' means several accounts."
+    read(store, Account(email="work@example.com"), timedelta(minutes=14))
+    read(store, Account(), timedelta(minutes=15))
+    assert said("x")[1] == "Known: home@example.com, org-work, org-second, org-third, work@example.com."
 
 
 def test_an_account_s_own_folder_is_found_by_its_organization_else_by_its_email(scratch_home: Path) -> None:
@@ -193,6 +198,8 @@ def test_each_profile_has_its_own_transcripts_cadence_note_and_account(bench: Be
 def test_a_profile_s_account_is_that_of_its_file_where_that_is_clear(bench: Bench, two: Settings) -> None:
     home = read(bench.store, HOME)
     assert set(rows(known(bench, two).first(None))) == {home, None}
+    named(two.credential_dirs[0], Account(email=HOME.email))
+    assert set(rows(known(bench, two).first(None))) == {home, None}
     second = read(bench.store, Account(email=HOME.email, organization_uuid="org-second"))
     named(two.credential_dirs[0], Account(email=HOME.email))  # an email of two accounts tells nothing
     assert set(rows(known(bench, two).first(None))) == {None, home, second}
@@ -226,9 +233,21 @@ def test_the_organizations_of_a_session_are_accounts_and_further_ones_are_taken_
     unknown.poller._load_reading()
     again = accounts.renewed(made)
     assert again[:2] == made and len(again) == 3 and again[2].poller._login_account._note == "account org-third"
-    third = accounts.renewed(again)
-    assert third == again, "it is not made twice"
-    assert accounts.renewed(made) == made
+    for polled, uuid in zip(made, ("org-home", "org-work"), strict=True):
+        source = polled.poller._open_source()
+        assert isinstance(source, BrowserSource) and source._wanted == uuid and source._env is os.environ
+    assert accounts.renewed(again) == again, "it is not made twice"
+    bench.store.put_note("organizations", "org-home org-new")
+    assert len(known(bench, browser).renewed(made)) == 3
+
+
+def test_a_session_in_a_single_organization_is_one_login(bench: Bench) -> None:
+    browser = bench.settings._replace(source="browser")
+    bench.store.put_note("organizations", "org-home")
+    bench.store.put_note("account", str(read(bench.store, WORK)))
+    (made,) = known(bench, browser).first(None)
+    assert made.poller._login_account._note == "account" and made.poller.organization == "org-work"
+    assert known(bench, browser).renewed([made]) == [made]
 
 
 def test_an_account_heard_of_gives_way_to_the_login_that_turns_out_to_be_its(bench: Bench) -> None:
@@ -310,6 +329,9 @@ def test_the_one_on_the_screen_stays_when_others_come_and_go() -> None:
     found[0] = of(three, successor, one)
     made.renew()
     assert made.at == 1 and made.poller is successor
+    found[0] = (*of(Quick(2)), made.chosen)  # the very one goes before another of its account
+    made.renew()
+    assert made.at == 1 and made.poller is successor
     found[0] = of(one, three)
     made.renew()
     assert made.at == 0 and made.poller is one, "the first where it is gone"
@@ -364,6 +386,7 @@ async def test_what_fails_beside_the_pollers_is_told_and_stops_nothing(monkeypat
     await asyncio.sleep(0.15)
     task.cancel()
     assert len(survived) > 2 and poller.runs == 2
+    assert [repr(error) for error in survived[:3]] == [*["ValueError('of renewing')"] * 2, "KeyError('still')"]
 
 
 def test_without_an_analyst_nothing_is_analysed_and_each_has_its_own() -> None:
@@ -385,6 +408,11 @@ def test_without_an_analyst_nothing_is_analysed_and_each_has_its_own() -> None:
     made._analyse()
     made._analyse()
     assert len(made_for) == 1 and len(made_for[0].noticed) == 2
+    reading = read_usage(payload("max-named-windows.json"), observed_at=NOON, source="oauth")
+    outlook: Outlook = {"made_at": "", "reading_at": "", "next_stop": None, "nothing_fills": 1.0, "windows": []}
+    two.state = MeterState(reading=reading, outlook=outlook, skew=timedelta(minutes=3))
+    made._analyse()
+    assert made_for[0].noticed[-1] == (2, reading, outlook, "now of 2", timedelta(minutes=3))
 
 
 # --- a store that was replaced ------------------------------------------------------------------------------------
@@ -403,6 +431,8 @@ def test_whose_the_readings_of_a_replaced_store_are(store: Store) -> None:
     assert carried(Account(), None) is None and store.note("account") is None
     work = carried(WORK, "f", said=True)
     assert work is not None and store.account_of("f") == work and store.account(work)["plan"] == "Max 5x"
+    store.notice_plan("f", "Max 20x")
+    assert store.account(work)["plan"] == "Max 20x"
     assert store.asked_whose("f", NOON) and not store.asked_whose("f", NOON + timedelta(seconds=1))
     home = carried(HOME, None)
     assert home not in (None, work) and store.account_id(document_of(HOME)) == home
