@@ -21,6 +21,7 @@ from claude_meter_tui.output import words
 from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
 from claude_meter_tui.settings.looks import Looks
 from claude_meter_tui.system import crash, memory
+from claude_meter_tui.system.clock import follow_time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -309,6 +310,7 @@ class MeterApp(Actions):
         self._keep_time(filled)
 
     def _tick(self) -> None:
+        follow_time_zone()
         try:
             if self.view is not None:
                 self.view = self.view._replace(now=self._clock.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -41,6 +42,12 @@ class Clock(Protocol):
     def moment(self) -> Moment:
         """All of them at once."""
         ...
+
+
+def follow_time_zone() -> None:
+    """Take over the machine's time zone where it was set since: a process keeps the one it began with."""
+    if hasattr(time, "tzset"):  # not on Windows, which follows by itself
+        time.tzset()
 
 
 class SystemClock:

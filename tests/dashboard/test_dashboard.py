@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -230,7 +231,7 @@ async def test_p_pauses_and_resumes(bench: Bench) -> None:
         await pilot.press("p")
         pilot.app._unflash()
         await settle(pilot)
-        assert "● live" in text(pilot) and "asks again 12:15" in text(pilot)
+        assert "● live" in text(pilot) and "asks again 12:14" in text(pilot)
 
 
 async def test_t_goes_through_the_themes_and_remembers(bench: Bench) -> None:
@@ -421,6 +422,24 @@ async def test_the_timer_sleeps_until_a_text_changes(bench: Bench, scratch_home:
         bench.clock.advance(hours=1, minutes=55)  # the 5-hour window is in its last ten minutes
         pilot.app._tick()
         assert pilot.app.view.changes_in() <= 1  # type: ignore[attr-defined]
+
+
+async def test_a_time_zone_that_is_set_while_it_runs_is_taken_over(
+    bench: Bench, scratch_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await reach(bench, Phase.LIVE, scratch_home)
+    try:
+        async with shown(bench) as pilot:
+            assert "asks again 12:14" in text(pilot)
+            before = pilot.app.view.state  # type: ignore[attr-defined]
+            monkeypatch.setenv("TZ", "Asia/Tokyo")
+            bench.clock.advance(seconds=1)
+            pilot.app._tick()
+            await settle(pilot, lambda: "asks again 21:14" in text(pilot))
+            assert pilot.app.view.state == before  # type: ignore[attr-defined]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 async def test_the_first_picture_is_the_same_with_and_without_pydantic(bench: Bench) -> None:

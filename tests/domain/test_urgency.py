@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import NOON
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from claude_meter_tui.domain import urgency
 from claude_meter_tui.output import words
+from claude_meter_tui.system.clock import follow_time_zone
 
 HOUR = timedelta(hours=1)
 
@@ -70,6 +71,23 @@ def test_a_reset_that_jitters_around_nine_reads_nine() -> None:
     assert words.clock_time(NOON + timedelta(days=28), NOON) == "Dec 24 12:00"
     assert words.clock_time(NOON + timedelta(seconds=1), NOON, up=True) == "12:01"
     assert words.clock_time(NOON, NOON, up=True) == "12:00"
+
+
+def test_across_a_change_to_or_from_summer_time_the_wall_clock_jumps_and_the_countdown_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    try:
+        follow_time_zone()
+        spring = datetime(2026, 3, 8, 6, 30, tzinfo=UTC)  # 01:30, half an hour before
+        assert words.clock_time(spring, spring) == "01:30" and words.clock_time(spring + 2 * HOUR, spring) == "04:30"
+        assert words.countdown((2 * HOUR).total_seconds()) == "2h  0m"
+        autumn = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+        assert words.clock_time(autumn, autumn) == words.clock_time(autumn + HOUR, autumn) == "01:30"
+        assert words.clock_time(autumn + 7 * 24 * HOUR, autumn) == "Nov 8 00:30"
+    finally:
+        monkeypatch.undo()
+        follow_time_zone()
 
 
 def order(*windows: tuple[str, float, timedelta | None]) -> list[str]:
