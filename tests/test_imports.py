@@ -32,6 +32,15 @@ def test_the_first_paint_needs_neither_the_network_nor_pydantic() -> None:
     assert not imported_by(code) & {"httpx", "pydantic", "pendulum", "argparse", "email", "msgspec", "watchfiles"}
 
 
+def test_a_body_as_the_server_sends_it_is_read_without_pendulum() -> None:
+    code = (
+        "from datetime import UTC, datetime\nfrom claude_meter_tui.sources.payload.usage import read_usage\n"
+        "body = {'five_hour': {'utilization': 1, 'resets_at': '2026-11-26T12:00:00.412901+00:00'}}\n"
+        "assert read_usage(body, observed_at=datetime.now(UTC), source='oauth').windows[0].resets_at.hour == 12"
+    )
+    assert not imported_by(code) & {"pendulum"}
+
+
 def test_commands_that_do_not_show_the_screen_do_not_import_it() -> None:
     modules = ["once", "history", "doctor", "demo", "status"]
     code = "\n".join(f"import claude_meter_tui.commands.{name}" for name in modules)

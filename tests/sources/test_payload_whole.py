@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pendulum
 import pytest
 from conftest import NOON
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claude_meter_tui.domain.errors import NotUsageError
 from claude_meter_tui.domain.windows import ExtraUsage, Money, Reading, Window
@@ -314,3 +317,28 @@ def test_a_time_is_the_same_wherever_the_machine_is(monkeypatch: pytest.MonkeyPa
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@given(
+    st.datetimes(min_value=datetime(1971, 1, 2), max_value=datetime(2199, 1, 1)),
+    st.sampled_from(["seconds", "milliseconds", "microseconds"]),
+    st.sampled_from(["Z", "+00:00", "-05:30", "+14:00", "-00:00", "+23:59", "+24:00", "-12:75"]),
+    st.sampled_from([None, (11, "24:00"), (17, "60"), (5, "13"), (8, "31"), (0, "0000")]),
+)
+def test_the_server_s_form_of_a_time_is_read_as_by_pendulum(
+    moment: datetime, precision: str, offset: str, changed: tuple[int, str] | None
+) -> None:
+    text = moment.isoformat(timespec=precision) + offset
+    if changed is not None:
+        at, other = changed
+        text = text[:at] + other + text[at + len(other) :]
+    try:
+        expected = pendulum.parse(text, strict=True)
+    except ValueError:
+        expected = None
+    found = time_of(text)
+    assert found is None or found.tzinfo is UTC
+    if expected is None:
+        assert found is None
+    elif found is not None:
+        assert isinstance(expected, pendulum.DateTime) and found.timestamp() == expected.timestamp()
