@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,17 @@ from conftest import NOON, Bench, log_in, payload
 from claude_meter_tui.analysis.background import Analyst
 from claude_meter_tui.analysis.local_side import LocalSide
 from claude_meter_tui.analysis.outlook import Outlook
-from claude_meter_tui.domain.errors import BadUsageError
+from claude_meter_tui.domain.errors import BadUsageError, StoreError
 from claude_meter_tui.domain.identity import HEARD_OF_FOR, MOST_HEARD_OF, token_key
 from claude_meter_tui.domain.windows import Account
 from claude_meter_tui.polling import accounts as polled_accounts
+from claude_meter_tui.polling import poller as poller_module
 from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
 from claude_meter_tui.polling.chosen_account import chosen_account, profile_of
+from claude_meter_tui.polling.gate import Gate
 from claude_meter_tui.polling.known_accounts import KnownAccounts
 from claude_meter_tui.polling.login import LoginAccount, document_of
+from claude_meter_tui.polling.noticing import store_error
 from claude_meter_tui.polling.state import MeterState
 from claude_meter_tui.settings import settings
 from claude_meter_tui.settings.settings import Settings
@@ -480,6 +483,7 @@ async def test_with_nothing_known_a_replaced_store_gets_nothing_but_the_gate(ben
     with Store.open(bench.store.path) as fresh:
         assert fresh.count() == 0 and fresh.accounts() == []
     assert bench.poller.state.reading is None and bench.asked == 1
+    assert "deleted or replaced" in bench.poller.state.notice
 
 
 async def test_what_stood_in_for_a_reading_at_the_start_is_not_carried_over(bench: Bench) -> None:
@@ -510,3 +514,54 @@ async def test_parts_of_several_sources_stay_parts_in_a_replaced_store(bench: Be
         (w.key, w.utilization, w.observed_at, w.source) for w in before.windows
     ]
     assert after.whole_at == before.whole_at == NOON and bench.asked == 1
+    with Store.open(bench.store.path) as fresh:
+        kept = fresh.newest(account_id=bench.poller.account_id, now=bench.clock.now())
+        assert kept is not None and {window["key"] for window in kept["windows"]} == {w.key for w in before.windows}
+        assert kept["whole_at"] is not None and datetime.fromisoformat(kept["whole_at"]) == NOON
+        source, (now, uptime, _) = bench.poller._source, bench.clock.moment()
+        assert source is not None
+        assert Gate.load(fresh, bench.poller._keys(source), now, uptime).uptime == uptime
+
+
+async def test_the_wait_of_a_store_put_there_is_as_long_as_it_was_though_the_clock_was_set(bench: Bench) -> None:
+    await bench.poller.beat()
+    source, (now, uptime, _) = bench.poller._source, bench.clock.moment()
+    assert source is not None
+    keys = bench.poller._keys(source)
+    kept = f"{bench.store.path}.kept"
+    with Store.open(kept) as store:
+        waits = Gate(set_at=now, uptime=uptime, asked_at=now, wait_until=now + timedelta(hours=1), trouble="x")
+        waits.save(store, keys)
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    bench.clock.step(hours=3)
+    remove(bench.store.path)
+    os.replace(kept, bench.store.path)
+    bench.clock.advance(seconds=2)
+    await bench.poller.beat()
+    assert bench.poller._gate.wait_until == now + timedelta(hours=4) and bench.asked == 1
+
+
+async def test_it_beats_until_it_is_cancelled(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "HEARTBEAT", timedelta(seconds=0.01))
+    beats: list[None] = []
+
+    async def beat() -> None:
+        beats.append(None)
+
+    monkeypatch.setattr(bench.poller, "beat", beat)
+    task = asyncio.create_task(bench.poller.run())
+    await asyncio.sleep(0.3)
+    assert 2 < len(beats) < 60 and not task.done()
+    task.cancel()
+
+
+async def test_a_store_that_fails_while_listening_is_a_sentence(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = sqlite3.OperationalError("database is locked")
+
+    async def failing() -> None:
+        raise error
+
+    monkeypatch.setattr(bench.poller, "_listen", failing)
+    with pytest.raises(StoreError) as caught:
+        await bench.poller.listen()
+    assert caught.value.one_line() == store_error(error).one_line()
