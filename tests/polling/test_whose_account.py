@@ -565,3 +565,12 @@ async def test_a_store_that_fails_while_listening_is_a_sentence(bench: Bench, mo
     with pytest.raises(StoreError) as caught:
         await bench.poller.listen()
     assert caught.value.one_line() == store_error(error).one_line()
+
+
+async def test_what_was_said_before_the_first_beat_stays_and_a_poller_does_not_wait_for_its_store_unasked(
+    bench: Bench,
+) -> None:
+    assert not bench.poller._waits_for_store
+    bench.poller.say("Line 3 of the settings is wrong.")
+    await bench.poller.beat()
+    assert bench.poller.state.notice == "Line 3 of the settings is wrong."
