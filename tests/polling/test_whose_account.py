@@ -574,3 +574,20 @@ async def test_what_was_said_before_the_first_beat_stays_and_a_poller_does_not_w
     bench.poller.say("Line 3 of the settings is wrong.")
     await bench.poller.beat()
     assert bench.poller.state.notice == "Line 3 of the settings is wrong."
+
+
+def test_a_poller_begins_with_the_skew_by_today_s_clock_and_what_the_store_has_to_say(bench: Bench) -> None:
+    now, uptime, _ = bench.clock.moment()
+    bench.store.note_skew(timedelta(0), now, uptime)
+    bench.store.put_note("account", str(read(bench.store, WORK, timedelta(days=-1))))
+    ahead = bench.another_poller().state.reading
+    assert ahead is None or ahead.observed_at <= NOON, "what is dated after now is no reading of now"
+    bench.clock.step(hours=-3)
+    assert bench.another_poller().state.skew == timedelta(hours=3)
+    bench.close()
+    bench.stores.clear()
+    bench.store.close()
+    remove(bench.store.path)
+    Path(bench.store.path).write_bytes(b"no database" * 500)
+    poller = bench.another_poller()
+    assert poller.state.notice == poller._store.notice() != ""
