@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,9 @@ def test_each_profile_has_its_own_transcripts_cadence_note_and_account(bench: Be
         assert not poller.pinned and poller._cadence.base == timedelta(hours=1) and poller._store is bench.store
         assert poller._clock is bench.clock and not poller.state.demo and poller._waits_for_store
         assert poller._login_account._note == f"account {folder}"
+        listened_to = poller._listening._open
+        assert isinstance(listened_to, partial) and listened_to.args[1] is os.environ
+        assert listened_to.args[0].credential_dirs == (folder,)
         assert polled.open_local is not None and polled.open_analyst is not None
         side, analyst = polled.open_local(), polled.open_analyst()
         assert isinstance(side, LocalSide) and isinstance(analyst, Analyst)
@@ -582,6 +586,8 @@ def test_a_poller_begins_with_the_skew_by_today_s_clock_and_what_the_store_has_t
     bench.store.put_note("account", str(read(bench.store, WORK, timedelta(days=-1))))
     ahead = bench.another_poller().state.reading
     assert ahead is None or ahead.observed_at <= NOON, "what is dated after now is no reading of now"
+    bench.store.put_note("account", "")
+    assert bench.another_poller().state.reading == ahead
     bench.clock.step(hours=-3)
     assert bench.another_poller().state.skew == timedelta(hours=3)
     bench.close()
