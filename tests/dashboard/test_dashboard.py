@@ -231,7 +231,7 @@ async def test_p_pauses_and_resumes(bench: Bench) -> None:
         await pilot.press("p")
         pilot.app._unflash()
         await settle(pilot)
-        assert "● live" in text(pilot) and "asks again 12:14" in text(pilot)
+        assert "● live" in text(pilot) and "asks again 12:15" in text(pilot)
 
 
 async def test_t_goes_through_the_themes_and_remembers(bench: Bench) -> None:
