@@ -37,9 +37,6 @@ def run(style: str, account: str | None = None) -> int:
     except MeterError as error:
         print(f"claude-meter-tui: {error.one_line()}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        # The reader has gone; Python would complain once more while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -126,10 +126,10 @@ class Noticing(ShownState):
         whole = getattr(self.state.reading, "document", None)  # what stands in for one at the start has none
         known: ReadingDocument | None = None if whole is None else whole()
         row = self._login_account.carry_over(None if known is None else known["account"], self._login, now)
-        if known is not None and row is not None:
-            for part in observations(known):  # of which one named every window there was
-                self._store.save_all([part], row, partial=part["observed_at"] != known["whole_at"])
         with self._store.transaction():
+            if known is not None and row is not None:
+                for part in observations(known):  # of which one named every window there was
+                    self._store.insert(part, row, partial=part["observed_at"] != known["whole_at"])
             keys = self._keys(source)
             joined([Gate.load(self._store, keys, now, uptime), self._gate]).at(now, uptime).save(self._store, keys)
             for asked_at in self._asks:

@@ -69,15 +69,14 @@ def standing_words(view: View, width: int) -> list[Line]:
     sign = "‖" if view.state.paused else sign
     state = (f"{sign} {word}", style)
     age = source = ""
-    usual = False
     if (seen_as := view.observed) is not None:
         age = words.age((view.now - seen_as[0]).total_seconds())
         source = f" via {words.source_words(seen_as[1])}"
-        usual = seen_as[1] == "oauth" and width >= _REASONS_FROM
     asks, asks_short = _next_ask_words(view)
     plan = None if view.state.asking else view.state.plan
     why = "" if plan is None else f": {reason(plan)}"
     seen = f"read {age}" if age else ""
+    usual = seen_as is not None and seen_as[1] == "oauth" and width >= _REASONS_FROM
     variants = [
         (f"  {seen}{source}" if seen else "", f" · {asks}{why}" if asks else ""),
         # What is asked for says more than that the figures came from where they usually do.
