@@ -106,6 +106,19 @@ def log_in(folder: Path, **changes: object) -> Path:
     return file
 
 
+def named(folder: Path, email: str | None, organization: str | None) -> None:
+    """Claude Code's own file in a folder says whose login it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    login = {"emailAddress": email, "organizationUuid": organization}
+    (folder / ".claude.json").write_text(json.dumps({"oauthAccount": login}))
+
+
+def remove_store(file: str) -> None:
+    """Delete a store with its companions."""
+    for suffix in ("", "-wal", "-shm"):
+        Path(file + suffix).unlink(missing_ok=True)
+
+
 @dataclass
 class Bench:
     """A poller on a real store, a real client and a loopback server, stepped by hand."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bench, log_in, payload, run_script
+from conftest import NOON, Bench, log_in, named, payload, run_script
 from panes import Pane
 from screens import SIZES, settle, text
 from syrupy.assertion import SnapshotAssertion
@@ -32,11 +32,6 @@ WORK = Account(email="work@example.com", organization_uuid="org-work", plan="Max
 def heard(minutes: int = 10, account: Account = WORK, source: str = "bridge") -> Reading:
     body = payload("max-named-windows.json")
     return read_usage(body, observed_at=NOON - timedelta(minutes=minutes), source=source, account=account)
-
-
-def named(folder: Path, email: str, organization: str) -> None:
-    login = {"emailAddress": email, "organizationUuid": organization}
-    (folder / ".claude.json").write_text(json.dumps({"oauthAccount": login}))
 
 
 @pytest.fixture

@@ -10,17 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bench
+from conftest import NOON, Bench, remove_store
 
 from claude_meter_tui.domain.errors import AskedTooSoonError, MeterError, StoreError
 from claude_meter_tui.polling.poller import Poller
 from claude_meter_tui.sources.oauth import OAuthSource
 from claude_meter_tui.store.store import Store
-
-
-def remove(file: str) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        Path(file + suffix).unlink(missing_ok=True)
 
 
 def rows(file: str, query: str) -> list[tuple[object, ...]]:
@@ -33,7 +28,7 @@ def rows(file: str, query: str) -> list[tuple[object, ...]]:
 async def test_a_deleted_store_is_made_anew_with_what_is_known(bench: Bench) -> None:
     await bench.poller.beat()
     before = bench.poller.state.reading
-    remove(bench.store.path)
+    remove_store(bench.store.path)
     bench.clock.advance(seconds=2)
     await bench.poller.beat()
     state = bench.poller.state
@@ -55,7 +50,7 @@ async def test_a_wait_outlives_the_store_it_was_written_in(bench: Bench) -> None
     await bench.poller.beat()
     asked, until = bench.asked, bench.poller._gate.wait_until
     assert until is not None
-    remove(bench.store.path)
+    remove_store(bench.store.path)
     await bench.poller.beat()
     with pytest.raises(AskedTooSoonError):
         await bench.another_poller().ask("person")
@@ -71,7 +66,7 @@ async def test_a_store_another_has_put_there_is_taken_with_its_wait_and_its_read
     await bench.poller.beat()
     assert bench.asked == 2
     newest = bench.poller.state.reading
-    remove(bench.store.path)
+    remove_store(bench.store.path)
     os.replace(kept, bench.store.path)
     bench.clock.advance(seconds=2)
     await bench.poller.beat()
@@ -84,7 +79,7 @@ async def test_many_replacements_leave_no_files_open(bench: Bench) -> None:
     await bench.poller.beat()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
-        remove(bench.store.path)
+        remove_store(bench.store.path)
         await bench.poller.beat()
     assert len(os.listdir("/proc/self/fd")) <= before + 3 and bench.asked == 1
 
