@@ -115,7 +115,8 @@ class _KeptAWhile(_Kept[T]):
         self._made_at = datetime(1970, 1, 1, tzinfo=UTC)
 
     def asked(self, question: object, now: datetime, change: Callable[[], int], make: Callable[[], T]) -> T:
-        if question == self._question and timedelta(0) <= now - self._made_at < _MADE_EVERY:
+        young = timedelta(0) <= now - self._made_at < _MADE_EVERY
+        if self.answer and young and question == self._question:  # of nothing there is more as soon as it is counted
             return self.answer
 
         def made() -> T:

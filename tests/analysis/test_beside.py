@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 from test_transcripts import row, tree_of
 
 from claude_meter_tui.analysis import attribution
-from claude_meter_tui.analysis.local_side import LocalSide
+from claude_meter_tui.analysis.local_side import LocalSide, _KeptAWhile
 from claude_meter_tui.commands.demo import seed_history
 from claude_meter_tui.demo.transcripts import write_tree
 from claude_meter_tui.domain.instances import Point, instance_of
@@ -284,3 +284,11 @@ async def test_before_the_first_reading_the_comparison_can_be_opened(bench: Benc
         assert len(pilot.app.screen_stack) == 2 and "used on this machine" in text(pilot)
         bench.poller.publish(bench.poller.state._replace(reading=stand_in(a_document(bench))))
         await settle(pilot, lambda: "local beside server" in text(pilot))
+
+
+def test_an_answer_is_kept_for_a_while_unless_it_is_nothing() -> None:
+    kept: _KeptAWhile[dict[str, int]] = _KeptAWhile({})
+    assert kept.asked("q", NOON, lambda: 1, dict) == {}
+    assert kept.asked("q", NOON + timedelta(seconds=1), lambda: 2, lambda: {"a": 1}) == {"a": 1}
+    assert kept.asked("q", NOON + timedelta(seconds=2), lambda: 3, lambda: {"a": 2}) == {"a": 1}
+    assert kept.asked("q", NOON + timedelta(seconds=30), lambda: 3, lambda: {"a": 2}) == {"a": 2}
