@@ -12,8 +12,8 @@ import numpy as np
 
 from claude_meter_tui.analysis import weights as learning
 from claude_meter_tui.analysis.estimate import Estimate, estimate
-from claude_meter_tui.analysis.forecast import Future, forecast
-from claude_meter_tui.analysis.habit import Habit, habit_of
+from claude_meter_tui.analysis.forecasting.forecast import Future, forecast
+from claude_meter_tui.analysis.forecasting.habit import Habit, habit_of
 from claude_meter_tui.analysis.history import DAY_STEPS, KINDS, STEP
 from claude_meter_tui.domain.bounds import iso_utc
 

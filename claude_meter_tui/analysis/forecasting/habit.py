@@ -1,8 +1,7 @@
 """What was used when: the past in steps of ten minutes, as points each step added to each window.
 
 Two parts: what turns here added, by the classes of models that count in the same windows; and what came from elsewhere,
-from the rises that turns do not explain. While a window was full nothing could be used, so those steps are filled with
-what preceded them (FACTS §7: the largest single gain).
+from the rises that turns do not explain. While a window was full nothing could be used: `blocked` fills those steps.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from claude_meter_tui.analysis.forecasting.blocked import filled
+from claude_meter_tui.analysis.forecasting.likeness import is_free_day
 from claude_meter_tui.analysis.history import DAY_STEPS, STEP
 from claude_meter_tui.analysis.weights import predicted
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 _DAYS = 42
 _OF_ALL = ("five_hour", "seven_day")
 _MORE_THAN_NOISE = 2.0
-_LONG_RUN = 18  # three hours: what preceded says no more of what follows later
+# Near a limit a quarter less than usual, as if that had been seen for half a day.
+_PACE = 0.75
+_PACE_STEPS = 72
 
 
 @dataclass
@@ -44,21 +47,28 @@ class Habit:
     pace: float
 
     @property
+    def worth(self) -> Floats:
+        """(parts,) what a unit of a part is on a scale of all: in points of all windows, each weighing the same."""
+        return worth_of(self.use, self.growth)
+
+    @property
     def total(self) -> Floats:
-        """(steps,) a measure of how much was used in a step: points of all windows, each window weighing the same."""
-        points = self.use @ self.growth
-        if not points.size:
-            return np.zeros(len(points))
-        mean = points.mean(axis=0)
-        return np.asarray((points / np.maximum(mean, 1e-9)).mean(axis=1) * float((mean > 1e-9).any()))
+        """(steps,) how much was used in a step, on that scale; 1 on average."""
+        return np.asarray(self.use @ self.worth)
+
+
+def worth_of(use: Floats, growth: Floats) -> Floats:
+    """The same of (steps, parts) use and the points (parts, windows) a unit of a part adds."""
+    mean = (use @ growth).mean(axis=0) if len(use) else np.zeros(growth.shape[1])
+    shares = np.where(mean > 1e-9, 1 / np.maximum(mean, 1e-9), 0.0) / max(len(mean), 1)
+    return np.asarray(growth @ shares)
 
 
 def habit_of(past: Past, weights: Weights) -> Habit:
-    """The habit as known at the moment."""
-    last = int((past.now + past.offset) // STEP)
-    first = max(last - _DAYS * DAY_STEPS, int((past.begins + past.offset) // STEP))
-    steps = last - first
-    begins = first * STEP - past.offset
+    """The habit as known at the moment; its last step ends there, so that what was just used is in it."""
+    steps = min(_DAYS * DAY_STEPS, int((past.now - past.begins) // STEP) + 1)
+    begins = past.now - steps * STEP
+    first_step = int((begins + past.offset) // STEP)
     windows = len(past.windows)
     counts = np.array([window.counts for window in past.windows]).reshape(windows, len(past.families))
     signatures, classes = (
@@ -82,9 +92,8 @@ def habit_of(past: Past, weights: Weights) -> Habit:
     of_all = [window.key in _OF_ALL or bool(window.counts.size and window.counts.all()) for window in past.windows]
     stops = np.hstack([signatures, np.eye(windows, dtype=bool) | np.array(of_all, bool)[:, None]])
     full, near = _levels(past, begins, steps)
-    blocked = full @ stops > 0
-    use = _filled(use, blocked)
-    pace = _pace(use, near & ~full.any(axis=1), ~near & ~full.any(axis=1))
+    use = filled(use, worth_of(use, growth), full @ stops > 0, first_step)
+    pace = _pace(use, near & ~full.any(axis=1), ~near & ~full.any(axis=1), first_step)
     return Habit(begins, use, growth, stops, pace)
 
 
@@ -210,35 +219,13 @@ def _levels(past: Past, begins: float, steps: int) -> tuple[np.ndarray, np.ndarr
     return full, near
 
 
-def _filled(use: Floats, blocked: np.ndarray) -> Floats:
-    """Steps in which nothing could be used, with what preceded them; long ones with the days before at that time."""
-    filled = use.copy()
-    for part in range(use.shape[1]):
-        mask = blocked[:, part]
-        if not mask.any():
-            continue
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
-        for start, end in zip(edges[::2], edges[1::2], strict=True):
-            near = min(end - start, _LONG_RUN, start)
-            if near:
-                before = filled[start - near : start, part]
-                filled[start : start + near, part] = before
-            for step in range(start + near, end):
-                for days in (1, 7, 2, 3, 4, 5, 6):
-                    other = step - days * DAY_STEPS
-                    if other >= 0 and not mask[other]:
-                        filled[step, part] = use[other, part]
-                        break
-    return filled
-
-
-def _pace(use: Floats, near: np.ndarray, far: np.ndarray) -> float:
-    """Use near a weekly limit beside the usual at the same hours, shrunk to a slight slow-down."""
+def _pace(use: Floats, near: np.ndarray, far: np.ndarray, first_step: int) -> float:
+    """Use near a weekly limit beside the usual at the same hours of such days, shrunk to a slight slow-down."""
     total = use.sum(axis=1) if not use.size else (use / np.maximum(use.mean(axis=0), 1e-12)).mean(axis=1)
     if not len(total) or not far.any():
-        return 0.75
-    hour = (np.arange(len(total)) // 6) % 24
-    usual = np.array([total[far & (hour == each)].mean() if (far & (hour == each)).any() else 0 for each in range(24)])
-    expected = usual[hour][near].sum()
-    strength = 72 * max(total[far].mean(), 1e-9)
-    return float(np.clip((total[near].sum() + 0.55 * strength) / (expected + strength), 0.35, 1.0))
+        return _PACE
+    step = np.arange(len(total)) + first_step
+    hour = step // 6 % 24 + 24 * is_free_day(step // DAY_STEPS)
+    usual = np.array([total[far & (hour == each)].mean() if (far & (hour == each)).any() else 0 for each in range(48)])
+    strength = _PACE_STEPS * max(total[far].mean(), 1e-9)
+    return float(np.clip((total[near].sum() + _PACE * strength) / (usual[hour][near].sum() + strength), 0.35, 1.0))

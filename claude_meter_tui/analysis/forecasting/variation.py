@@ -1,0 +1,118 @@
+"""By how much a person's weeks differ, and the mix of models and places in them: learned from their own.
+
+Days drawn at random make weeks that differ a little; people's differ more (FACTS §7: a real account's Sonnet week went
+from a third to full). Whose weeks were alike is believed to go on so, with a doubt that their number allows. But who
+slows down near a limit steers: how far such a week goes is not told by how far weeks went, and stays wide.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from claude_meter_tui.analysis.history import DAY_STEPS
+
+if TYPE_CHECKING:
+    from claude_meter_tui.analysis.history import Floats
+
+_WEEK_STEPS = 7 * DAY_STEPS
+# Log standard deviations that are thought possible, and how likely each is before anything is seen.
+_POSSIBLE = np.array([0.02, 0.1, 0.2, 0.35, 0.55, 0.8])
+_BEFORE = np.array([0.25, 0.2, 0.2, 0.2, 0.1, 0.05])
+# Of those who steer: log standard deviations while little is known, and as how many weeks that counts.
+_WEEKS, _MIXES = 0.35, 0.55
+_AS_WEEKS = 2.0
+# Who uses a fifth less near a limit than at the same hours else certainly steers.
+_STEERS_AT = 0.8
+# A week with less than this share of the usual was a holiday.
+_HOLIDAY = 0.2
+
+
+class _Seen(NamedTuple):
+    """How many usual weeks there are; variance of the log of their sums and of each part's share, and by chance."""
+
+    weeks: int
+    of_weeks: float
+    by_chance: float
+    of_shares: Floats
+    shares_by_chance: Floats
+
+
+def strengths(use: Floats, worth: Floats, pace: float, paths: int, chance: np.random.Generator) -> Floats:
+    """(paths, parts) how much is used of each part in the days ahead, beside the days of the past: 1 on average.
+
+    Args:
+        use: (steps, parts) what was used of each part.
+        worth: (parts,) what a unit of a part is on the scale of all of them.
+        pace: by how much use slows near a weekly limit.
+        paths: how many to draw.
+        chance: drawn from.
+    """
+    seen = _seen(use, worth)
+    steering = chance.random((paths, 1)) < np.clip((1 - pace) / (1 - _STEERS_AT), 0.0, 1.0)
+    return np.where(steering, _wide(seen, paths, chance), _alike(seen, use.mean(axis=0) * worth, paths, chance))
+
+
+def _seen(use: Floats, worth: Floats) -> _Seen:
+    parts = use.shape[1]
+    none = _Seen(0, 0.0, 0.0, np.full(parts, np.nan), np.zeros(parts))
+    count = len(use) // _WEEK_STEPS
+    if count < 2:
+        return none
+    by_part = use[len(use) - count * _WEEK_STEPS :].reshape(count, 7, DAY_STEPS, parts).sum(axis=2)
+    days = by_part @ worth
+    weeks = days.sum(axis=1)
+    usual = weeks > _HOLIDAY * np.median(weeks)
+    if usual.sum() < 2:
+        return none
+    by_part, days, weeks = by_part[usual], days[usual], weeks[usual]
+    by_chance = float((days / days.mean(axis=1, keepdims=True)).std(axis=1).mean()) ** 2 / 7
+    shares = by_part.sum(axis=1) / weeks[:, None]
+    daily = by_part / np.maximum(days, 1e-12)[:, :, None]
+    heavy = (days / weeks[:, None])[:, :, None] ** 2
+    varied = (heavy * (daily - shares[:, None]) ** 2).sum(axis=1) / np.maximum(shares, 1e-9) ** 2
+    logs = np.log(np.maximum(shares, 1e-9)).var(axis=0, ddof=1)
+    of_shares = np.where(shares.min(axis=0) > 0, logs, np.nan)
+    return _Seen(len(weeks), float(np.log(weeks).var(ddof=1)), by_chance, of_shares, varied.mean(axis=0) + 1e-4)
+
+
+def _alike(seen: _Seen, amounts: Floats, paths: int, chance: np.random.Generator) -> Floats:
+    """By the evidence of the weeks; their mix shifts what is used, not how much of all."""
+    drawn = chance.choice(_POSSIBLE, paths, p=_likely(seen.weeks, seen.of_weeks, seen.by_chance))
+    doubt = np.sqrt(drawn**2 + (seen.by_chance / seen.weeks if seen.weeks else 0.0))
+    mixes = np.ones((paths, len(amounts)))
+    for part, (variance, by_chance) in enumerate(zip(seen.of_shares, seen.shares_by_chance, strict=True)):
+        likely = _likely(seen.weeks if variance == variance else 0, float(variance), float(by_chance))
+        mixes[:, part] = _about_one(chance.choice(_POSSIBLE, paths, p=likely), paths, chance)
+    total = mixes @ (amounts / max(float(amounts.sum()), 1e-12))
+    return np.asarray(mixes / np.maximum(total, 1e-9)[:, None] * _about_one(doubt, paths, chance)[:, None])
+
+
+def _likely(weeks: int, variance: float, by_chance: float) -> Floats:
+    """How likely each possible deviation is, given the variance of so many weeks and what chance alone makes of it."""
+    if weeks < 2:
+        return _BEFORE
+    expected = by_chance + _POSSIBLE**2
+    log_likelihood = -(weeks - 1) / 2 * (np.log(expected) + variance / expected)
+    found = _BEFORE * np.exp(log_likelihood - log_likelihood.max())
+    return np.asarray(found / found.sum())
+
+
+def _wide(seen: _Seen, paths: int, chance: np.random.Generator) -> Floats:
+    found = _about_one(_shrunk(seen.of_weeks - seen.by_chance, seen.weeks, _WEEKS), paths, chance)[:, None]
+    mixes = [
+        _shrunk(variance - seen.by_chance, seen.weeks, _MIXES) if variance == variance else _MIXES
+        for variance in seen.of_shares.tolist()
+    ]
+    return np.stack([_about_one(mix, paths, chance) for mix in mixes], axis=1) * found
+
+
+def _shrunk(variance: float, weeks: int, before: float) -> float:
+    known = max(0, weeks - 1)
+    return float(np.sqrt((known * min(max(variance, 0.0), 1.0) + _AS_WEEKS * before**2) / (known + _AS_WEEKS)))
+
+
+def _about_one(deviation: Floats | float, paths: int, chance: np.random.Generator) -> Floats:
+    """(paths,) log-normal with a mean of 1: doubt must not be taken for more use."""
+    return np.asarray(np.exp(deviation * chance.standard_normal(paths) - np.square(deviation) / 2))
