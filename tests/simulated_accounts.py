@@ -6,6 +6,7 @@ import json
 import math
 import random
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +114,7 @@ class Account:
 
 
 def planned(habit: Habit, start: float, days: int, chance: random.Random) -> list[Event]:
+    """Sessions by chance in the hours of a day; most are independent of each other."""
     events: list[Event] = []
 
     def run(at: float, minutes: float, between: float, family: int, elsewhere: bool = False) -> None:
@@ -155,10 +157,15 @@ def planned(habit: Habit, start: float, days: int, chance: random.Random) -> lis
     return sorted(events, key=lambda event: event.at)
 
 
-def simulate(habit: Habit, seed: int = 0, days: int = 49, start: float = 1_785_715_200.0) -> Account:
-    """Weeks of one account; `start` is a midnight UTC."""
+Plan = Callable[[Habit, float, int, random.Random], list[Event]]
+
+
+def simulate(
+    habit: Habit, seed: int = 0, days: int = 49, start: float = 1_785_715_200.0, plan: Plan = planned
+) -> Account:
+    """Weeks of one account; `start` is a midnight UTC, `plan` what a person would use if nothing stopped them."""
     chance = random.Random(f"{habit.name} {seed}")
-    events = planned(habit, start, days, chance)
+    events = plan(habit, start, days, chance)
     costs = [
         habit.models[event.family] * sum(k * t for k, t in zip(habit.kinds, event.tokens, strict=True))
         for event in events

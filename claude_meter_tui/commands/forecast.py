@@ -34,7 +34,9 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str |
 
 
 def _as_dict(outlook: Outlook, known: Known) -> dict[str, object]:
-    stop = next((each for each in outlook["windows"] if each["key"] == outlook["next_stop"]), None)
+    # However unlikely: its probability stands beside it.
+    likely = [each for each in outlook["windows"] if each["first_at"] is not None]
+    stop = max(likely, key=lambda each: each["first"], default=None)
     return {
         "schema": formats.SCHEMA,
         "at": iso_utc(known.now),

@@ -16,6 +16,7 @@ from backtest import judge, mean, outlook_at
 from conftest import NOON, run_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from other_people import steady
 from simulated_accounts import DAY, HOUR, Habit
 
 from claude_meter_tui.analysis.analyse import analyse
@@ -57,6 +58,18 @@ def test_what_fills_is_foreseen_better_than_by_a_straight_line(judged: dict[str,
     assert mean(judged, "brier") <= 0.75 * mean(judged, "brier of the line")
     assert mean(judged, "brier") <= 0.75 * mean(judged, "brier of the last hour")
     assert mean(judged, "stop") >= mean(judged, "stop by the line")
+
+
+def test_of_people_with_steady_hours_it_knows_most() -> None:
+    """Another simulator: what is regular must be seen as such, not only what comes by chance."""
+    figures: dict[str, list[float]] = defaultdict(list)
+    for name in ("office", "floored", "paced"):
+        account = simulated.simulate(BY_NAME[name], 1, plan=steady)
+        inside = [turn.at for turn in account.turns if 21 * DAY < turn.at - account.start < 42 * DAY]
+        for number in range(8):
+            judge(account, Random(number).choice(inside) + 300, 0.0, [figures])
+    assert mean(figures, "brier") <= 0.45 * mean(figures, "brier of the line")
+    assert mean(figures, "stop") >= mean(figures, "stop by the line")
 
 
 def test_use_from_elsewhere_is_told_from_use_here() -> None:
@@ -122,6 +135,9 @@ def test_forecast_and_compare_keep_their_contract(imported: simulated.Account) -
             assert window["full_at"]["p90"] <= (window["resets_at"] or "9")
     if forecast["next_stop"] is not None:
         assert set(forecast["next_stop"]) == {"key", "probability", "full_at"}
+        assert set(forecast["next_stop"]["full_at"]) == {"p10", "p50", "p90"}
+    likeliest = max(window["probability_full_before_reset"] for window in forecast["windows"])
+    assert (forecast["next_stop"] is not None) or likeliest < 0.05, "named, however unlikely"
     compare = json.loads(run_script("compare", "--json", "--at", moment).stdout)
     for window in compare["windows"]:
         now, point, share = window["estimate_now"], window["tokens_per_point"], window["elsewhere_share"]

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from claude_meter_tui.analysis.forecasting.likeness import distance, features
+from claude_meter_tui.analysis.forecasting.likeness import distance, features, is_free_day
 from claude_meter_tui.analysis.history import DAY_STEPS
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats
 
 _PIECE = 3
-# After three hours what preceded says no more of what follows: the same hours of other days do.
+# After three hours what preceded says no more of what follows: the same hours of other such days do.
 _LONG_RUN = 18
 _LOOK_BACK = 48
 _OTHER_DAYS = (1, 7, 2, 3, 4, 5, 6)
@@ -43,6 +43,7 @@ def filled(use: Floats, worth: Floats, blocked: np.ndarray, first_step: int) -> 
     follows = np.array([closed[moments + ahead] for ahead in range(-1, _PIECE)]).any(axis=0)
     free = moments[~follows]
     theirs = features(use @ worth, free)
+    kinds = is_free_day((np.arange(steps) + first_step) // DAY_STEPS)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]])))
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         until = min(end, start + _LONG_RUN) if len(free) > DAY_STEPS // 2 else start
@@ -54,9 +55,9 @@ def filled(use: Floats, worth: Floats, blocked: np.ndarray, first_step: int) -> 
             like = int(free[np.searchsorted(np.cumsum(weight), chance.random() * weight.sum())])
             _put(found, blocked, slice(at, at + width), use[like : like + width])
         for at in range(until, end):
-            others = [at - days * DAY_STEPS for days in _OTHER_DAYS]
-            other = next((step for step in others if step >= 0 and not closed[step]), None)
-            if other is not None:
+            others = [step for days in _OTHER_DAYS if (step := at - days * DAY_STEPS) >= 0 and not closed[step]]
+            if others:
+                other = next((step for step in others if kinds[step] == kinds[at]), others[0])
                 _put(found, blocked, slice(at, at + 1), use[other : other + 1])
     return found
 

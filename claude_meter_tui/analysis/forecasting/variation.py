@@ -51,7 +51,7 @@ def strengths(use: Floats, worth: Floats, pace: float, paths: int, chance: np.ra
     """
     seen = _seen(use, worth)
     steering = chance.random((paths, 1)) < np.clip((1 - pace) / (1 - _STEERS_AT), 0.0, 1.0)
-    return np.where(steering, _wide(seen, paths, chance), _alike(seen, use.mean(axis=0) * worth, paths, chance))
+    return np.where(steering, _wide(seen, paths, chance), _alike(seen, use.sum(axis=0) * worth, paths, chance))
 
 
 def _seen(use: Floats, worth: Floats) -> _Seen:
@@ -100,12 +100,11 @@ def _likely(weeks: int, variance: float, by_chance: float) -> Floats:
 
 
 def _wide(seen: _Seen, paths: int, chance: np.random.Generator) -> Floats:
-    found = _about_one(_shrunk(seen.of_weeks - seen.by_chance, seen.weeks, _WEEKS), paths, chance)[:, None]
-    mixes = [
-        _shrunk(variance - seen.by_chance, seen.weeks, _MIXES) if variance == variance else _MIXES
-        for variance in seen.of_shares.tolist()
-    ]
-    return np.stack([_about_one(mix, paths, chance) for mix in mixes], axis=1) * found
+    found = np.ones((paths, len(seen.of_shares)))
+    for part, variance in enumerate(seen.of_shares.tolist()):
+        mix = _shrunk(variance - seen.by_chance, seen.weeks, _MIXES) if variance == variance else _MIXES
+        found[:, part] = _about_one(mix, paths, chance)
+    return found * _about_one(_shrunk(seen.of_weeks - seen.by_chance, seen.weeks, _WEEKS), paths, chance)[:, None]
 
 
 def _shrunk(variance: float, weeks: int, before: float) -> float:
