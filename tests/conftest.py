@@ -12,23 +12,28 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from panes import SCRIPT, TMUX, Pane
 
 from claude_meter_tui.demo.server import DemoServer
+from claude_meter_tui.domain.windows import Account
+from claude_meter_tui.polling.login import document_of
 from claude_meter_tui.polling.poller import Poller
 from claude_meter_tui.settings import settings
 from claude_meter_tui.settings.settings import Settings
 from claude_meter_tui.sources import available
 from claude_meter_tui.sources.oauth import OAuthSource
+from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.store.store import Store
 from claude_meter_tui.system.clock import FixedClock
 from claude_meter_tui.system.hosts import is_loopback
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)  # a Thursday
+HOME = Account(email="home@example.com", organization_uuid="org-home", plan="Pro")
+WORK = Account(email="work@example.com", organization_uuid="org-work", plan="Max 5x")
 TOKEN = "sk-ant-oat01-dummy"
 REFRESH = "sk-ant-ort01-dummy"
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -111,6 +116,20 @@ def named(folder: Path, email: str | None, organization: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     login = {"emailAddress": email, "organizationUuid": organization}
     (folder / ".claude.json").write_text(json.dumps({"oauthAccount": login}))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store in a folder of its own."""
+    with Store.open(str(tmp_path / "s" / "meter.sqlite3")) as opened:
+        yield opened
+
+
+def save_reading(store: Store, account: Account, ago: timedelta = timedelta(minutes=10)) -> int:
+    """A reading of an account, so long before noon; gives the account's row."""
+    body = payload("max-named-windows.json")
+    store.save(read_usage(body, observed_at=NOON - ago, source="bridge", account=account).document())
+    return store.account_id(document_of(account))
 
 
 def remove_store(file: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from simulated_accounts import DAY, HOUR, MINUTE, Event, Habit
+from simulated_accounts import HOUR, MINUTE, Event, Habit, days_of
 
 
 def _tokens(chance: random.Random, context: float) -> tuple[int, ...]:
@@ -21,15 +21,6 @@ def _tokens(chance: random.Random, context: float) -> tuple[int, ...]:
     )
 
 
-def _days(habit: Habit, start: float, days: int):
-    """(morning, hours the day is shifted by, how likely it is worked on) of each day that is no holiday."""
-    for day in range(days):
-        if not habit.vacation[0] <= day < habit.vacation[1]:
-            morning = start + day * DAY
-            shift = habit.rotate * (day // 7) % 24
-            yield morning, shift, habit.workdays[int(morning // DAY + 3) % 7]
-
-
 def with_breaks(habit: Habit, start: float, days: int, chance: random.Random) -> list[Event]:
     """Work from morning to evening, three quarters of an hour at a time with breaks between."""
     events: list[Event] = []
@@ -43,7 +34,7 @@ def with_breaks(habit: Habit, start: float, days: int, chance: random.Random) ->
             context = min(180_000.0, context + tokens[2] + tokens[3])
             at += chance.expovariate(1 / between) + 5
 
-    for morning, shift, worked in _days(habit, start, days):
+    for morning, shift, worked in days_of(habit, start, days):
         strength = chance.lognormvariate(0, 0.15)
         if chance.random() < worked:
             at = morning + (habit.hours[0] + shift + chance.expovariate(2)) * HOUR
@@ -73,7 +64,7 @@ def steady(habit: Habit, start: float, days: int, chance: random.Random) -> list
             used = chance.choices(range(3), habit.mix)[0] if family is None else family
             events.append(Event(at, used, _tokens(chance, chance.lognormvariate(11, 0.4)), elsewhere))
 
-    for morning, shift, worked in _days(habit, start, days):
+    for morning, shift, worked in days_of(habit, start, days):
         busy = chance.lognormvariate(0, 0.2) * worked
         for ten in range(int(habit.hours[0] * 6), int(habit.hours[1] * 6)):
             if chance.random() < 0.6:

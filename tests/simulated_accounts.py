@@ -6,7 +6,7 @@ import json
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +113,14 @@ class Account:
         return None
 
 
+def days_of(habit: Habit, start: float, days: int) -> Iterator[tuple[float, int, float]]:
+    """(morning, hours the day is shifted by, how likely it is worked on) of each day that is no holiday."""
+    for day in range(days):
+        if not habit.vacation[0] <= day < habit.vacation[1]:
+            morning = start + day * DAY
+            yield morning, habit.rotate * (day // 7) % 24, habit.workdays[int(morning // DAY + 3) % 7]
+
+
 def planned(habit: Habit, start: float, days: int, chance: random.Random) -> list[Event]:
     """Sessions by chance in the hours of a day; most are independent of each other."""
     events: list[Event] = []
@@ -136,13 +144,8 @@ def planned(habit: Habit, start: float, days: int, chance: random.Random) -> lis
             context = min(180_000.0, context + written)
             at += chance.expovariate(1 / between) + 8
 
-    for day in range(days):
-        morning = start + day * DAY
-        weekday = int(morning // DAY + 3) % 7
-        if habit.vacation[0] <= day < habit.vacation[1]:
-            continue
-        shift = (habit.rotate * (day // 7)) % 24
-        if chance.random() < habit.workdays[weekday]:
+    for morning, shift, worked in days_of(habit, start, days):
+        if chance.random() < worked:
             strength = chance.lognormvariate(0, 0.35)
             for _ in range(max(1, round(chance.gauss(habit.sessions * strength, 1)))):
                 begin = morning + (chance.uniform(*habit.hours) + shift) * HOUR

@@ -20,6 +20,7 @@ KINDS = ("input", "output", "cache write 5m", "cache write 1h", "cache read")
 STEP = 600.0
 """Seconds of one bin of the habit."""
 DAY_STEPS = 144
+WEEK_STEPS = 7 * DAY_STEPS
 # Jitter moves a reset by seconds, a real move is of minutes at least (FACTS §1, §9).
 _MOVED_BY = 300.0
 _DROPPED_BY = 2.0

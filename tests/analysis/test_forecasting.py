@@ -18,10 +18,10 @@ from claude_meter_tui.analysis.weights import learn
 MONDAY = 4 * DAY_STEPS  # 1970-01-05
 
 
-def office(days: int, *, hours: tuple[int, int] = (9, 17)) -> np.ndarray:
+def office(days: int) -> np.ndarray:
     """(steps, 1) one unit in each step of the working hours of workdays, from a Monday on."""
     step = np.arange(days * DAY_STEPS)
-    at_work = (step // 6 % 24 >= hours[0]) & (step // 6 % 24 < hours[1])
+    at_work = (step // 6 % 24 >= 9) & (step // 6 % 24 < 17)
     return (at_work & ~is_free_day((step + MONDAY) // DAY_STEPS)).astype(float)[:, None]
 
 

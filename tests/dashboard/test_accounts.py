@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bench, log_in, named, payload, run_script
+from conftest import NOON, WORK, Bench, log_in, named, payload, run_script
 from panes import Pane
 from screens import SIZES, settle, text
 from syrupy.assertion import SnapshotAssertion
@@ -25,8 +25,6 @@ from claude_meter_tui.settings import settings
 from claude_meter_tui.settings.settings import Settings
 from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.system.clock import SystemClock
-
-WORK = Account(email="work@example.com", organization_uuid="org-work", plan="Max 5x")
 
 
 def heard(minutes: int = 10, account: Account = WORK, source: str = "bridge") -> Reading:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,12 +23,6 @@ EVERYBODY: tuple[Asker, ...] = ("meter", "person", "script")
 KEYS = ("e",)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(str(tmp_path / "s" / "meter.sqlite3")) as opened:
-        yield opened
 
 
 def gate(**known: object) -> Gate:

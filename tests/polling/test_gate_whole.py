@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,12 +20,6 @@ from claude_meter_tui.store.store import Store
 CADENCE = Cadence(jitter=0.0)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 UP = ("boot", 1_000_000_000)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(str(tmp_path / "s" / "meter.sqlite3")) as opened:
-        yield opened
 
 
 def later(uptime: tuple[str, int], passed: timedelta) -> tuple[str, int]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bench, log_in, named, payload
+from conftest import HOME, WORK, Bench, log_in, named, save_reading
 
 from claude_meter_tui.analysis.background import Analyst
 from claude_meter_tui.analysis.local_side import LocalSide
@@ -20,27 +19,10 @@ from claude_meter_tui.domain.windows import Account
 from claude_meter_tui.polling.accounts import PolledAccount
 from claude_meter_tui.polling.chosen_account import chosen_account, profile_of
 from claude_meter_tui.polling.known_accounts import KnownAccounts
-from claude_meter_tui.polling.login import document_of
 from claude_meter_tui.settings import settings
 from claude_meter_tui.settings.settings import Settings
 from claude_meter_tui.sources.browser.session import BrowserSource
-from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.store.store import Store
-
-HOME = Account(email="home@example.com", organization_uuid="org-home", plan="Pro")
-WORK = Account(email="work@example.com", organization_uuid="org-work", plan="Max 5x")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(str(tmp_path / "s" / "meter.sqlite3")) as opened:
-        yield opened
-
-
-def read(store: Store, account: Account, ago: timedelta = timedelta(minutes=10)) -> int:
-    body = payload("max-named-windows.json")
-    store.save(read_usage(body, observed_at=NOON - ago, source="bridge", account=account).document())
-    return store.account_id(document_of(account))
 
 
 def login_of(folder: Path, account: Account) -> None:
@@ -52,8 +34,8 @@ def login_of(folder: Path, account: Account) -> None:
 
 def test_without_a_name_it_is_the_one_shown_last(store: Store) -> None:
     assert chosen_account(store, None) is None
-    read(store, HOME)
-    work = read(store, WORK)
+    save_reading(store, HOME)
+    work = save_reading(store, WORK)
     store.put_note("account", str(work))
     assert chosen_account(store, None) == work == chosen_account(store, "work@") == chosen_account(store, "org-w")
 
@@ -65,17 +47,17 @@ def test_a_name_that_is_nobodys_or_several_is_said_with_those_known(store: Store
         return caught.value.sentence, caught.value.hint
 
     assert said("home") == ("'home' is no account with readings.", "Known: none yet.")
-    read(store, HOME)
-    read(store, WORK, timedelta(minutes=11))
+    save_reading(store, HOME)
+    save_reading(store, WORK, timedelta(minutes=11))
     assert said("o") == ("'o' means several accounts.", "Known: home@example.com, work@example.com.")
     assert said("x") == ("'x' is no account with readings.", "Known: home@example.com, work@example.com.")
     # Of one email in two organizations the email says nothing; of an organization alone there is no email.
-    read(store, Account(email="work@example.com", organization_uuid="org-second"), timedelta(minutes=12))
-    read(store, Account(organization_uuid="org-third"), timedelta(minutes=13))
+    save_reading(store, Account(email="work@example.com", organization_uuid="org-second"), timedelta(minutes=12))
+    save_reading(store, Account(organization_uuid="org-third"), timedelta(minutes=13))
     assert said("x")[1] == "Known: home@example.com, org-work, org-second, org-third."
     assert said("work@example.com")[0] == "'work@example.com' means several accounts."
-    read(store, Account(email="work@example.com"), timedelta(minutes=14))
-    read(store, Account(), timedelta(minutes=15))
+    save_reading(store, Account(email="work@example.com"), timedelta(minutes=14))
+    save_reading(store, Account(), timedelta(minutes=15))
     assert said("x")[1] == "Known: home@example.com, org-work, org-second, org-third, work@example.com."
 
 
@@ -126,32 +108,32 @@ def rows(accounts: list[PolledAccount]) -> list[int | None]:
 
 def test_a_single_login_that_was_never_read_shows_the_one_account_there_is_and_of_two_both(bench: Bench) -> None:
     assert rows(known(bench).first(None)) == [None]
-    home = read(bench.store, HOME)
+    home = save_reading(bench.store, HOME)
     assert rows(known(bench).first(None)) == [None], "it may be its"
     assert known(bench).first(None)[0].poller.state.reading is not None
-    work = read(bench.store, WORK, timedelta(minutes=11))
+    work = save_reading(bench.store, WORK, timedelta(minutes=11))
     assert rows(known(bench).first(None)) == [None, home, work]
     assert rows(known(bench).first("work")) == [work, None, home]
     assert rows(known(bench, bench.settings._replace(demo=True)).first(None)) == [None]
 
 
 def test_those_heard_of_are_named_lately_heard_of_and_few(bench: Bench) -> None:
-    old = read(bench.store, HOME, HEARD_OF_FOR)
-    recent = read(bench.store, WORK, HEARD_OF_FOR - timedelta(seconds=1))
-    read(bench.store, Account())
-    by_organization = read(bench.store, Account(organization_uuid="org-only"))
-    by_email = read(bench.store, Account(email="only@example.com"))
+    old = save_reading(bench.store, HOME, HEARD_OF_FOR)
+    recent = save_reading(bench.store, WORK, HEARD_OF_FOR - timedelta(seconds=1))
+    save_reading(bench.store, Account())
+    by_organization = save_reading(bench.store, Account(organization_uuid="org-only"))
+    by_email = save_reading(bench.store, Account(email="only@example.com"))
     shown = rows(known(bench).first(None))
     assert shown[0] is None and sorted(filter(None, shown)) == sorted((recent, by_organization, by_email))
     assert rows(known(bench).first("home@example.com"))[0] == old, "the one asked for, however old"
     for number in range(MOST_HEARD_OF + 3):
-        read(bench.store, Account(email=f"{number}@example.com"), timedelta(minutes=1))
+        save_reading(bench.store, Account(email=f"{number}@example.com"), timedelta(minutes=1))
     assert len(known(bench).first(None)) == 1 + MOST_HEARD_OF
 
 
 def test_one_heard_of_is_pinned_asks_nobody_and_has_no_transcripts_here(bench: Bench) -> None:
-    bench.store.put_note("account", str(read(bench.store, HOME)))
-    work = read(bench.store, WORK)
+    bench.store.put_note("account", str(save_reading(bench.store, HOME)))
+    work = save_reading(bench.store, WORK)
     own, heard = known(bench).first(None)
     assert not own.poller.pinned and own.poller.account_id != work
     assert heard.poller.pinned and heard.poller.account_id == work and heard.open_local is None
@@ -165,7 +147,7 @@ def test_one_heard_of_is_pinned_asks_nobody_and_has_no_transcripts_here(bench: B
 
 
 def test_each_profile_has_its_own_transcripts_cadence_note_and_account(bench: Bench, two: Settings) -> None:
-    home, work = read(bench.store, HOME), read(bench.store, WORK)
+    home, work = save_reading(bench.store, HOME), save_reading(bench.store, WORK)
     slow = two._replace(cadence=two.cadence._replace(base=timedelta(hours=1)))
     made = known(bench, slow).first("work")
     assert rows(made) == [work, home]
@@ -187,11 +169,11 @@ def test_each_profile_has_its_own_transcripts_cadence_note_and_account(bench: Be
 
 
 def test_a_profile_s_account_is_that_of_its_file_where_that_is_clear(bench: Bench, two: Settings) -> None:
-    home = read(bench.store, HOME)
+    home = save_reading(bench.store, HOME)
     assert set(rows(known(bench, two).first(None))) == {home, None}
     login_of(two.credential_dirs[0], Account(email=HOME.email))
     assert set(rows(known(bench, two).first(None))) == {home, None}
-    second = read(bench.store, Account(email=HOME.email, organization_uuid="org-second"))
+    second = save_reading(bench.store, Account(email=HOME.email, organization_uuid="org-second"))
     login_of(two.credential_dirs[0], Account(email=HOME.email))  # an email of two accounts tells nothing
     assert set(rows(known(bench, two).first(None))) == {None, home, second}
     assert rows(known(bench, two).first(None)).count(None) == 2
@@ -210,7 +192,7 @@ async def test_each_profile_listens_to_its_own_folder(bench: Bench, two: Setting
 
 def test_the_organizations_of_a_session_are_accounts_and_further_ones_are_taken_in(bench: Bench) -> None:
     browser = bench.settings._replace(source="browser")
-    home = read(bench.store, HOME)
+    home = save_reading(bench.store, HOME)
     bench.store.put_note("organizations", "org-home org-work")
     accounts = known(bench, browser)
     made = accounts.first(None)
@@ -220,7 +202,7 @@ def test_the_organizations_of_a_session_are_accounts_and_further_ones_are_taken_
     bench.store.put_note("organizations", "org-home org-work org-third")
     assert accounts.renewed(made) == made, "of one it is not known yet"
     unknown = next(polled for polled in made if polled.poller.account_id is None)
-    unknown.poller._login_account.account_id = read(bench.store, WORK)
+    unknown.poller._login_account.account_id = save_reading(bench.store, WORK)
     unknown.poller._load_reading()
     again = accounts.renewed(made)
     assert again[:2] == made and len(again) == 3 and again[2].poller._login_account._note == "account org-third"
@@ -235,14 +217,14 @@ def test_the_organizations_of_a_session_are_accounts_and_further_ones_are_taken_
 def test_a_session_in_a_single_organization_is_one_login(bench: Bench) -> None:
     browser = bench.settings._replace(source="browser")
     bench.store.put_note("organizations", "org-home")
-    bench.store.put_note("account", str(read(bench.store, WORK)))
+    bench.store.put_note("account", str(save_reading(bench.store, WORK)))
     (made,) = known(bench, browser).first(None)
     assert made.poller._login_account._note == "account" and made.poller.organization == "org-work"
     assert known(bench, browser).renewed([made]) == [made]
 
 
 def test_an_account_heard_of_gives_way_to_the_login_that_turns_out_to_be_its(bench: Bench) -> None:
-    home, work = read(bench.store, HOME), read(bench.store, WORK)
+    home, work = save_reading(bench.store, HOME), save_reading(bench.store, WORK)
     bench.store.put_note("account", str(home))
     accounts = known(bench)
     made = accounts.first(None)
@@ -250,7 +232,7 @@ def test_an_account_heard_of_gives_way_to_the_login_that_turns_out_to_be_its(ben
     made[0].poller._login_account.account_id = work
     renewed = accounts.renewed(made)
     assert renewed[0] is made[0] and rows(renewed) == [work, home] and renewed[1].poller.pinned
-    third = read(bench.store, Account(email="third@example.com"))
+    third = save_reading(bench.store, Account(email="third@example.com"))
     assert rows(accounts.renewed(renewed)) == [work, home, third]
     bench.store.close()
     assert accounts.renewed(made) == [made[0]], "what cannot be read is looked at again"

@@ -10,28 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Bench, payload, remove_store
+from conftest import NOON, WORK, Bench, payload, remove_store, save_reading
 
 from claude_meter_tui.analysis.outlook import Outlook
 from claude_meter_tui.domain.errors import StoreError
-from claude_meter_tui.domain.windows import Account
 from claude_meter_tui.polling import accounts as polled_accounts
 from claude_meter_tui.polling import poller as poller_module
 from claude_meter_tui.polling.accounts import PolledAccount, PolledAccounts
-from claude_meter_tui.polling.login import document_of
 from claude_meter_tui.polling.noticing import store_error
 from claude_meter_tui.polling.state import MeterState
 from claude_meter_tui.sources.payload.usage import read_usage
-from claude_meter_tui.store.store import Store
-
-HOME = Account(email="home@example.com", organization_uuid="org-home", plan="Pro")
-WORK = Account(email="work@example.com", organization_uuid="org-work", plan="Max 5x")
-
-
-def read(store: Store, account: Account, ago: timedelta = timedelta(minutes=10)) -> int:
-    body = payload("max-named-windows.json")
-    store.save(read_usage(body, observed_at=NOON - ago, source="bridge", account=account).document())
-    return store.account_id(document_of(account))
 
 
 @dataclass(eq=False)
@@ -219,7 +207,7 @@ async def test_what_was_said_before_the_first_beat_stays_and_a_poller_does_not_w
 def test_a_poller_begins_with_the_skew_by_today_s_clock_and_what_the_store_has_to_say(bench: Bench) -> None:
     now, uptime, _ = bench.clock.moment()
     bench.store.note_skew(timedelta(0), now, uptime)
-    bench.store.put_note("account", str(read(bench.store, WORK, timedelta(days=-1))))
+    bench.store.put_note("account", str(save_reading(bench.store, WORK, timedelta(days=-1))))
     ahead = bench.another_poller().state.reading
     assert ahead is None or ahead.observed_at <= NOON, "what is dated after now is no reading of now"
     bench.store.put_note("account", "")

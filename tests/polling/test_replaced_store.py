@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
-import pytest
-from conftest import NOON, Bench, payload, remove_store
+from conftest import HOME, NOON, WORK, Bench, payload, remove_store, save_reading
 
 from claude_meter_tui.domain.identity import token_key
 from claude_meter_tui.domain.windows import Account
@@ -16,21 +13,6 @@ from claude_meter_tui.polling.gate import Gate
 from claude_meter_tui.polling.login import LoginAccount, document_of
 from claude_meter_tui.sources.payload.usage import read_usage
 from claude_meter_tui.store.store import Store
-
-HOME = Account(email="home@example.com", organization_uuid="org-home", plan="Pro")
-WORK = Account(email="work@example.com", organization_uuid="org-work", plan="Max 5x")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(str(tmp_path / "s" / "meter.sqlite3")) as opened:
-        yield opened
-
-
-def read(store: Store, account: Account, ago: timedelta = timedelta(minutes=10)) -> int:
-    body = payload("max-named-windows.json")
-    store.save(read_usage(body, observed_at=NOON - ago, source="bridge", account=account).document())
-    return store.account_id(document_of(account))
 
 
 def test_whose_the_readings_of_a_replaced_store_are(store: Store) -> None:
@@ -72,7 +54,7 @@ async def test_what_is_known_goes_to_its_own_account_in_a_replaced_store(bench: 
     assert before is not None and before.account.email is None and bench.asked == 1
     remove_store(bench.store.path)
     with Store.open(bench.store.path) as fresh:  # somebody else's is in there first
-        work = read(fresh, WORK)
+        work = save_reading(fresh, WORK)
         bench.clock.advance(seconds=2)
         await bench.poller.beat()
         own = bench.poller.account_id
@@ -99,7 +81,7 @@ async def test_with_nothing_known_a_replaced_store_gets_nothing_but_the_gate(ben
 
 
 async def test_what_stood_in_for_a_reading_at_the_start_is_not_carried_over(bench: Bench) -> None:
-    bench.store.put_note("account", str(read(bench.store, WORK)))
+    bench.store.put_note("account", str(save_reading(bench.store, WORK)))
     poller = bench.another_poller()
     assert poller.state.reading is not None
     remove_store(bench.store.path)

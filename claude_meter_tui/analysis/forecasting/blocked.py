@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from claude_meter_tui.analysis.forecasting.likeness import distance, features, is_free_day
+from claude_meter_tui.analysis.forecasting.likeness import LOOK_BACK, distance, features, is_free_day
 from claude_meter_tui.analysis.history import DAY_STEPS
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _PIECE = 3
 # After three hours what preceded says no more of what follows: the same hours of other such days do.
 _LONG_RUN = 18
-_LOOK_BACK = 48
 _OTHER_DAYS = (1, 7, 2, 3, 4, 5, 6)
 
 
@@ -49,10 +48,10 @@ def filled(use: Floats, worth: Floats, blocked: np.ndarray, first_step: int) -> 
         until = min(end, start + _LONG_RUN) if len(free) > DAY_STEPS // 2 else start
         for at in range(start, until, _PIECE):
             width = min(_PIECE, until - at)
-            before = found[max(0, at - _LOOK_BACK) : at] @ worth
+            before = found[max(0, at - LOOK_BACK) : at] @ worth
             mine = features(before, np.array([len(before)]))
             weight = np.exp(-0.5 * distance(theirs, mine, free, at, first_step)) + 1e-12
-            like = int(free[np.searchsorted(np.cumsum(weight), chance.random() * weight.sum())])
+            like = int(chance.choice(free, p=weight / weight.sum()))
             _put(found, blocked, slice(at, at + width), use[like : like + width])
         for at in range(until, end):
             others = [step for days in _OTHER_DAYS if (step := at - days * DAY_STEPS) >= 0 and not closed[step]]

@@ -13,7 +13,7 @@ import numpy as np
 
 from claude_meter_tui.analysis.estimate import opened_at
 from claude_meter_tui.analysis.forecasting.paths import paths_ahead
-from claude_meter_tui.analysis.history import DAY_STEPS, STEP
+from claude_meter_tui.analysis.history import DAY_STEPS, STEP, WEEK_STEPS
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.estimate import Estimate
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats, Past
     from claude_meter_tui.analysis.weights import Weights
 
-_WEEK_STEPS = 7 * DAY_STEPS
 _FAN_POINTS = 84
 
 
@@ -140,4 +139,4 @@ def _horizon(past: Past, now: list[Estimate]) -> int:
     last = max((each.instance.resets_at for each in now if np.isfinite(each.instance.resets_at)), default=past.now)
     steps = int(np.ceil((last - past.now) / STEP)) + 1
     idle = any(not np.isfinite(each.instance.resets_at) for each in now)
-    return min(max(steps, DAY_STEPS if idle else 1), _WEEK_STEPS + 1)
+    return min(max(steps, DAY_STEPS if idle else 1), WEEK_STEPS + 1)

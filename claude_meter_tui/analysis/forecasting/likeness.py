@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Use in the last 10, 30 and 120 minutes and 8 hours, and how far each may differ. Wide ones: what is drawn from is
 # few weeks, and a handful of moments says less than many that are nearly alike.
 _BACK = (1, 3, 12, 48)
+LOOK_BACK = _BACK[-1]
+"""Steps before a moment that say how like it is to another."""
 _MAY_DIFFER = np.array([1.0, 1.5, 1.5, 1.5])
 _HOUR_STEPS = 6.0
 _OTHER_KIND_OF_DAY = 3.0

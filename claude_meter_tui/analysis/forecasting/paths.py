@@ -40,16 +40,15 @@ def paths_ahead(
     """(paths, steps, parts): what is used from now on, replayed."""
     steps, parts = habit.use.shape
     found = np.zeros((paths, horizon, parts))
-    local = past.now + past.offset
     first_step = int((habit.begins + past.offset) // STEP)
-    here = int(local // STEP)
+    here = first_step + steps
     total = habit.total
     cut = _quiet_step(total, first_step)
     until_cut = (cut - here) % DAY_STEPS or DAY_STEPS
     moments = np.arange(12, max(12, steps - 6))
     invented = chance.random(paths) < _INVENTED_DAYS / (_INVENTED_DAYS + steps / DAY_STEPS)
     if len(moments) > DAY_STEPS // 2:
-        start = chance.choice(moments, paths, p=_like_now(habit, moments, first_step))
+        start = chance.choice(moments, paths, p=_like_now(total, moments, first_step))
     else:
         start = np.full(paths, max(0, steps - 6))
         invented[:] = True
@@ -77,10 +76,9 @@ def paths_ahead(
     return found
 
 
-def _like_now(habit: Habit, moments: np.ndarray, first_step: int) -> Floats:
+def _like_now(total: Floats, moments: np.ndarray, first_step: int) -> Floats:
     """(moments,) how likely each is to be the one that today goes on like: what is like it, and recent."""
-    steps = len(habit.use)
-    total = habit.total
+    steps = len(total)
     unlike = distance(features(total, moments), features(total, np.array([steps])), moments, steps, first_step)
     age = (steps - moments) / DAY_STEPS / _RECENT_DAYS
     weight = np.exp(-0.5 * unlike - _FORGETTING * age) + 1e-12

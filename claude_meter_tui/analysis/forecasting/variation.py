@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from claude_meter_tui.analysis.history import DAY_STEPS
+from claude_meter_tui.analysis.history import DAY_STEPS, WEEK_STEPS
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats
 
-_WEEK_STEPS = 7 * DAY_STEPS
 # Log standard deviations that are thought possible, and how likely each is before anything is seen.
 _POSSIBLE = np.array([0.02, 0.1, 0.2, 0.35, 0.55, 0.8])
 _BEFORE = np.array([0.25, 0.2, 0.2, 0.2, 0.1, 0.05])
@@ -57,10 +56,10 @@ def strengths(use: Floats, worth: Floats, pace: float, paths: int, chance: np.ra
 def _seen(use: Floats, worth: Floats) -> _Seen:
     parts = use.shape[1]
     none = _Seen(0, 0.0, 0.0, np.full(parts, np.nan), np.zeros(parts))
-    count = len(use) // _WEEK_STEPS
+    count = len(use) // WEEK_STEPS
     if count < 2:
         return none
-    by_part = use[len(use) - count * _WEEK_STEPS :].reshape(count, 7, DAY_STEPS, parts).sum(axis=2)
+    by_part = use[len(use) - count * WEEK_STEPS :].reshape(count, 7, DAY_STEPS, parts).sum(axis=2)
     days = by_part @ worth
     weeks = days.sum(axis=1)
     usual = weeks > _HOLIDAY * np.median(weeks)
