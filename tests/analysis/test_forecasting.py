@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from claude_meter_tui.analysis.forecasting.blocked import filled
 from claude_meter_tui.analysis.forecasting.habit import Habit, habit_of
 from claude_meter_tui.analysis.forecasting.likeness import distance, features, is_free_day
+from claude_meter_tui.analysis.forecasting.pacing import Pacing, pacing_of
 from claude_meter_tui.analysis.forecasting.paths import paths_ahead
 from claude_meter_tui.analysis.forecasting.variation import strengths
 from claude_meter_tui.analysis.history import DAY_STEPS, STEP, Past, WindowPast
 from claude_meter_tui.analysis.weights import learn
 
 MONDAY = 4 * DAY_STEPS  # 1970-01-05
+FRIDAY = 1  # of days since 1970, a Thursday
 
 
 def office(days: int) -> np.ndarray:
@@ -102,25 +104,25 @@ def weeks(factors: list[float], parts: int = 2) -> np.ndarray:
     return np.repeat(use, parts, axis=1)
 
 
-def drawn(use: np.ndarray, pace: float) -> np.ndarray:
-    return strengths(use, np.full(use.shape[1], 0.5), pace, 4000, np.random.default_rng(1)).mean(axis=1)
+def drawn(use: np.ndarray, steers: float) -> np.ndarray:
+    return strengths(use, np.full(use.shape[1], 0.5), steers, 4000, np.random.default_rng(1)).mean(axis=1)
 
 
 def test_weeks_that_were_alike_go_on_alike_and_others_do_not() -> None:
-    alike = np.log(drawn(weeks([1, 1.02, 0.99, 1, 1.01, 1]), 1.0)).std()
-    unlike = np.log(drawn(weeks([1, 0.4, 1.6, 0.7, 1.5, 0.5]), 1.0)).std()
-    unknown = np.log(drawn(weeks([1]), 1.0)).std()
+    alike = np.log(drawn(weeks([1, 1.02, 0.99, 1, 1.01, 1]), 0.0)).std()
+    unlike = np.log(drawn(weeks([1, 0.4, 1.6, 0.7, 1.5, 0.5]), 0.0)).std()
+    unknown = np.log(drawn(weeks([1]), 0.0)).std()
     assert alike < 0.7 * unknown and alike < 0.5 * unlike
 
 
-def test_who_slows_down_near_a_limit_steers_and_stays_hard_to_foresee() -> None:
+def test_who_steers_by_a_limit_stays_hard_to_foresee() -> None:
     use = weeks([1, 1.02, 0.99, 1, 1.01, 1])
-    assert np.log(drawn(use, 0.6)).std() > 1.5 * np.log(drawn(use, 1.0)).std()
+    assert np.log(drawn(use, 1.0)).std() > 1.5 * np.log(drawn(use, 0.0)).std()
 
 
-@pytest.mark.parametrize("pace", [0.5, 0.9, 1.0])
-def test_doubt_is_not_taken_for_more_use(pace: float) -> None:
-    assert drawn(weeks([1, 0.6, 1.3, 0.9]), pace).mean() == pytest.approx(1, abs=0.05)
+@pytest.mark.parametrize("steers", [0.0, 0.5, 1.0])
+def test_doubt_is_not_taken_for_more_use(steers: float) -> None:
+    assert drawn(weeks([1, 0.6, 1.3, 0.9]), steers).mean() == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("use", [np.zeros((0, 2)), np.zeros((3000, 2)), np.zeros((5, 0)), weeks([0, 0, 1, 1])])
@@ -129,6 +131,38 @@ def test_nothing_seen_gives_a_wide_but_finite_answer(use: np.ndarray) -> None:
     with np.errstate(all="ignore"):
         found = strengths(use, worth, 0.8, 50, np.random.default_rng(1))
     assert found.shape == (50, use.shape[1]) and np.isfinite(found).all() and (found > 0).all()
+
+
+# --- slowing down near a limit -------------------------------------------------------------------------------------
+
+
+def pacing_with(factor: float, weeks_seen: int, elsewhere: float = 0.0) -> Pacing:
+    """Office weeks whose Fridays stood near a limit, with that much of the usual use on them."""
+    use = office(7 * weeks_seen)[:, 0]
+    friday = (np.arange(len(use)) + MONDAY) // DAY_STEPS % 7 == FRIDAY
+    return pacing_of(np.where(friday, factor * use, use), friday, ~friday, MONDAY, elsewhere)
+
+
+def test_slowing_down_is_learned_and_a_little_is_not_taken_for_steering() -> None:
+    usual, slower = pacing_with(1.0, 6), pacing_with(0.3, 6)
+    assert usual.pace > 0.9 and usual.steers == 0
+    assert slower.pace < 0.7 and slower.steers > 0.5
+    assert pacing_with(0.3, 1).pace > slower.pace and pacing_with(0.3, 1).steers < slower.steers
+
+
+def test_who_was_never_near_a_limit_does_not_steer_by_it_unless_only_readings_tell() -> None:
+    use = office(14)[:, 0]
+    never = np.zeros(len(use), bool)
+    assert pacing_of(use, never, ~never, MONDAY, 0.0).steers == 0
+    assert pacing_of(use, never, ~never, MONDAY, 1.0).steers == 1
+    assert 0 < pacing_of(use, never, ~never, MONDAY, 0.5).steers < 1
+
+
+@pytest.mark.parametrize("steps", [0, 5, 3000])
+def test_pacing_without_any_use_is_the_first_guess(steps: int) -> None:
+    nothing, never = np.zeros(steps), np.zeros(steps, bool)
+    for far in (never, ~never):
+        assert pacing_of(nothing, never, far, MONDAY, 0.0) == pytest.approx((0.9, 0.0))
 
 
 # --- the past by steps, and the paths from it -----------------------------------------------------------------------
@@ -161,7 +195,7 @@ def test_a_night_worker_s_days_are_of_the_kind_they_begin_on() -> None:
     night_of = (step - 12 * 6 + MONDAY) // DAY_STEPS
     use = (evening & ~is_free_day(night_of)).astype(float)[:, None]
     begins = MONDAY * STEP
-    habit = Habit(begins, use, np.ones((1, 1)), np.ones((1, 1), bool), 1.0)
+    habit = Habit(begins, use, np.ones((1, 1)), np.ones((1, 1), bool), Pacing(1.0, 0.0))
     past = past_until(begins + len(use) * STEP, [])
     past.windows.clear()
     ahead = paths_ahead(past, habit, [], 200, 7 * DAY_STEPS, np.random.default_rng(1))[..., 0].mean(axis=0)
@@ -170,5 +204,5 @@ def test_a_night_worker_s_days_are_of_the_kind_they_begin_on() -> None:
 
 
 def test_a_habit_without_any_use_has_no_worth() -> None:
-    habit = Habit(0.0, np.zeros((10, 2)), np.eye(2), np.eye(2, dtype=bool), 1.0)
+    habit = Habit(0.0, np.zeros((10, 2)), np.eye(2), np.eye(2, dtype=bool), Pacing(1.0, 0.0))
     assert habit.worth.tolist() == [0.0, 0.0] and habit.total.sum() == 0

@@ -91,7 +91,7 @@ def forecast(
             added = added * ((level >= limit).astype(float) @ stops < 0.5)
         rises = (added[:, :parts] @ signature.astype(float)) * scales + added[:, parts:]
         near = ((level >= 90) & weekly[None]).any(axis=1)
-        rises[near] *= habit.pace
+        rises[near] *= habit.pacing.pace
         begin = (rises > 1e-6) & ~opened
         if begin.any():
             for number in np.flatnonzero(begin.any(axis=0)):

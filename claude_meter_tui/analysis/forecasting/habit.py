@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from claude_meter_tui.analysis.forecasting.blocked import filled
-from claude_meter_tui.analysis.forecasting.likeness import is_free_day
+from claude_meter_tui.analysis.forecasting.pacing import pacing_of
 from claude_meter_tui.analysis.history import DAY_STEPS, STEP
 from claude_meter_tui.analysis.weights import predicted
 
 if TYPE_CHECKING:
+    from claude_meter_tui.analysis.forecasting.pacing import Pacing
     from claude_meter_tui.analysis.history import Floats, Past
     from claude_meter_tui.analysis.weights import Weights
 
 _DAYS = 42
 _OF_ALL = ("five_hour", "seven_day")
 _MORE_THAN_NOISE = 2.0
-# Near a limit a quarter less than usual, as if that had been seen for half a day.
-_PACE = 0.75
-_PACE_STEPS = 72
 
 
 @dataclass
@@ -37,14 +35,14 @@ class Habit:
         use: (steps, parts) weighted tokens by class, then points from elsewhere by window.
         growth: (parts, windows) points of a window a unit of a part adds.
         stops: (windows, parts) whether a full window stops a part.
-        pace: by how much use slows near a weekly limit.
+        pacing: how a weekly limit is met.
     """
 
     begins: float
     use: Floats
     growth: Floats
     stops: np.ndarray
-    pace: float
+    pacing: Pacing
 
     @property
     def worth(self) -> Floats:
@@ -93,8 +91,11 @@ def habit_of(past: Past, weights: Weights) -> Habit:
     stops = np.hstack([signatures, np.eye(windows, dtype=bool) | np.array(of_all, bool)[:, None]])
     full, near = _levels(past, begins, steps)
     use = filled(use, worth_of(use, growth), full @ stops > 0, first_step)
-    pace = _pace(use, near & ~full.any(axis=1), ~near & ~full.any(axis=1), first_step)
-    return Habit(begins, use, growth, stops, pace)
+    worth = worth_of(use, growth)
+    amounts = use.sum(axis=0) * worth
+    unseen = float(amounts[used.shape[1] :].sum()) / max(float(amounts.sum()), 1e-12)
+    free = ~full.any(axis=1)
+    return Habit(begins, use, growth, stops, pacing_of(use @ worth, near & free, ~near & free, first_step, unseen))
 
 
 def _elsewhere(past: Past, weights: Weights, begins: float, steps: int) -> Floats:
@@ -217,15 +218,3 @@ def _levels(past: Past, begins: float, steps: int) -> tuple[np.ndarray, np.ndarr
         if not window.session:
             near |= known & (level >= 90) & ~over
     return full, near
-
-
-def _pace(use: Floats, near: np.ndarray, far: np.ndarray, first_step: int) -> float:
-    """Use near a weekly limit beside the usual at the same hours of such days, shrunk to a slight slow-down."""
-    total = use.sum(axis=1) if not use.size else (use / np.maximum(use.mean(axis=0), 1e-12)).mean(axis=1)
-    if not len(total) or not far.any():
-        return _PACE
-    step = np.arange(len(total)) + first_step
-    hour = step // 6 % 24 + 24 * is_free_day(step // DAY_STEPS)
-    usual = np.array([total[far & (hour == each)].mean() if (far & (hour == each)).any() else 0 for each in range(48)])
-    strength = _PACE_STEPS * max(total[far].mean(), 1e-9)
-    return float(np.clip((total[near].sum() + _PACE * strength) / (usual[hour][near].sum() + strength), 0.35, 1.0))

@@ -58,7 +58,7 @@ def paths_ahead(
         found[path, : len(piece)] = piece * today[path]
     days = _whole_days(total, first_step, cut)
     at = until_cut
-    strength = strengths(habit.use, habit.worth, habit.pace, paths, chance)
+    strength = strengths(habit.use, habit.worth, habit.pacing.steers, paths, chance)
     while at < horizon:
         kind = is_free_day((here + at + DAY_STEPS // 2) // DAY_STEPS)
         chosen = _drawn_days(days, kind, steps, paths, chance)

@@ -1,8 +1,8 @@
 """By how much a person's weeks differ, and the mix of models and places in them: learned from their own.
 
 Days drawn at random make weeks that differ a little; people's differ more (FACTS §7: a real account's Sonnet week went
-from a third to full). Whose weeks were alike is believed to go on so, with a doubt that their number allows. But who
-slows down near a limit steers: how far such a week goes is not told by how far weeks went, and stays wide.
+from a third to full). Whose weeks were alike is believed to go on so, with a doubt that their number allows. But for
+who steers by a limit (`pacing`), how far a week goes is not told by how far weeks went, and stays wide.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
 
 # Log standard deviations that are thought possible, and how likely each is before anything is seen.
 _POSSIBLE = np.array([0.02, 0.1, 0.2, 0.35, 0.55, 0.8])
-_BEFORE = np.array([0.25, 0.2, 0.2, 0.2, 0.1, 0.05])
+_BEFORE = np.array([0.4, 0.25, 0.15, 0.1, 0.07, 0.03])
 # Of those who steer: log standard deviations while little is known, and as how many weeks that counts.
 _WEEKS, _MIXES = 0.35, 0.55
 _AS_WEEKS = 2.0
-# Who uses a fifth less near a limit than at the same hours else certainly steers.
-_STEERS_AT = 0.8
 # A week with less than this share of the usual was a holiday.
 _HOLIDAY = 0.2
 
@@ -38,18 +36,18 @@ class _Seen(NamedTuple):
     shares_by_chance: Floats
 
 
-def strengths(use: Floats, worth: Floats, pace: float, paths: int, chance: np.random.Generator) -> Floats:
+def strengths(use: Floats, worth: Floats, steers: float, paths: int, chance: np.random.Generator) -> Floats:
     """(paths, parts) how much is used of each part in the days ahead, beside the days of the past: 1 on average.
 
     Args:
         use: (steps, parts) what was used of each part.
         worth: (parts,) what a unit of a part is on the scale of all of them.
-        pace: by how much use slows near a weekly limit.
+        steers: how likely it is that the person steers by a limit.
         paths: how many to draw.
         chance: drawn from.
     """
     seen = _seen(use, worth)
-    steering = chance.random((paths, 1)) < np.clip((1 - pace) / (1 - _STEERS_AT), 0.0, 1.0)
+    steering = chance.random((paths, 1)) < steers
     return np.where(steering, _wide(seen, paths, chance), _alike(seen, use.sum(axis=0) * worth, paths, chance))
 
 
