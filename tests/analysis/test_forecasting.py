@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claude_meter_tui.analysis.forecasting.adjustment import adjustment
 from claude_meter_tui.analysis.forecasting.blocked import filled
 from claude_meter_tui.analysis.forecasting.habit import Habit, habit_of
 from claude_meter_tui.analysis.forecasting.likeness import distance, features, is_free_day
@@ -93,6 +94,32 @@ def test_midnight_is_near_to_what_is_just_before_it() -> None:
     others = np.array([3 * DAY_STEPS - 1, 3 * DAY_STEPS - 30])
     before, evening = distance(features(flat, others), features(flat, others[:1]), others, 3 * DAY_STEPS + 1, MONDAY)
     assert before < 1 < evening
+
+
+# --- what followed, corrected for how moments differ from now --------------------------------------------------------
+
+
+def test_what_followed_a_quieter_moment_is_scaled_up_and_a_busier_one_down() -> None:
+    """Days of many strengths; today is at noon as busy as the strongest of them."""
+    chance = np.random.default_rng(3)
+    strengths_of_days = chance.uniform(0.2, 2, 30)
+    use = office(42)[:, 0].reshape(-1, DAY_STEPS)
+    working = np.flatnonzero(use.any(axis=1))
+    use[working] *= strengths_of_days[:, None]
+    use[working[-1]] = office(1)[:, 0] * 2
+    total = use[: working[-1] + 1].ravel()[: -12 * 6]
+    noons = working[:-1] * DAY_STEPS + 12 * 6
+    found = adjustment(total, noons, np.full(len(noons), 1 / len(noons)))
+    quiet, busy = np.argsort(strengths_of_days[:-1])[[0, -1]]
+    assert found[quiet] > 1.5 and 0.8 < found[busy] < 1.2
+    assert ((found >= 1 / 3) & (found <= 3)).all()
+
+
+@pytest.mark.parametrize("total", [np.zeros(500), np.ones(500), np.eye(1, 500, 499)[0]])
+def test_nothing_to_learn_from_corrects_nothing(total: np.ndarray) -> None:
+    moments = np.arange(12, 400)
+    found = adjustment(total, moments, np.full(len(moments), 1 / len(moments)))
+    assert found == pytest.approx(np.ones(len(moments)), abs=0.01)
 
 
 # --- by how much weeks differ ---------------------------------------------------------------------------------------

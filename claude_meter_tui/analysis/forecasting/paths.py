@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from claude_meter_tui.analysis.forecasting.adjustment import AHEAD, adjustment
 from claude_meter_tui.analysis.forecasting.likeness import distance, features, is_free_day
 from claude_meter_tui.analysis.forecasting.variation import strengths
 from claude_meter_tui.analysis.history import DAY_STEPS, STEP
@@ -45,17 +46,22 @@ def paths_ahead(
     total = habit.total
     cut = _quiet_step(total, first_step)
     until_cut = (cut - here) % DAY_STEPS or DAY_STEPS
-    moments = np.arange(12, max(12, steps - 6))
+    # What follows has to be known until the cut; with a day or two, for an hour.
+    followed = min(until_cut, horizon) if steps >= 2 * DAY_STEPS else 6
+    moments = np.arange(12, max(12, steps - followed))
     invented = chance.random(paths) < _INVENTED_DAYS / (_INVENTED_DAYS + steps / DAY_STEPS)
     if len(moments) > DAY_STEPS // 2:
-        start = chance.choice(moments, paths, p=_like_now(total, moments, first_step))
+        like = _like_now(total, moments, first_step)
+        place = chance.choice(len(moments), paths, p=like)
+        start, more = moments[place], adjustment(total, moments, like)[place]
     else:
-        start = np.full(paths, max(0, steps - 6))
+        start, more = np.full(paths, max(0, steps - 6)), np.ones(paths)
         invented[:] = True
     today = chance.lognormal(-(_BURSTS_DIFFER**2) / 2, _BURSTS_DIFFER, paths)
     for path in range(paths):
         piece = habit.use[start[path] : start[path] + min(until_cut, horizon)]
         found[path, : len(piece)] = piece * today[path]
+        found[path, :AHEAD] *= more[path]
     days = _whole_days(total, first_step, cut)
     at = until_cut
     strength = strengths(habit.use, habit.worth, habit.pacing.steers, paths, chance)
