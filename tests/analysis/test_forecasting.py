@@ -139,7 +139,7 @@ def test_weeks_that_were_alike_go_on_alike_and_others_do_not() -> None:
     alike = np.log(drawn(weeks([1, 1.02, 0.99, 1, 1.01, 1]), 0.0)).std()
     unlike = np.log(drawn(weeks([1, 0.4, 1.6, 0.7, 1.5, 0.5]), 0.0)).std()
     unknown = np.log(drawn(weeks([1]), 0.0)).std()
-    assert alike < 0.7 * unknown and alike < 0.5 * unlike
+    assert alike < 0.5 * unknown and alike < 0.5 * unlike
 
 
 def test_who_steers_by_a_limit_stays_hard_to_foresee() -> None:

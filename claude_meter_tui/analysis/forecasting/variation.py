@@ -47,7 +47,8 @@ def strengths(use: Floats, worth: Floats, steers: float, paths: int, chance: np.
         chance: drawn from.
     """
     seen = _seen(use, worth)
-    steering = chance.random((paths, 1)) < steers
+    # Nobody's weeks are known to be alike before there are two.
+    steering = chance.random((paths, 1)) < (steers if seen.weeks else 1.0)
     return np.where(steering, _wide(seen, paths, chance), _alike(seen, use.sum(axis=0) * worth, paths, chance))
 
 
