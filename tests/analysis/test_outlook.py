@@ -102,6 +102,22 @@ def test_the_same_past_gives_the_same_figures() -> None:
     assert outlook_at(account, moment)[1] == outlook_at(account, moment)[1]
 
 
+def test_no_window_is_said_to_fill_after_it_clears() -> None:
+    """A simulated step of ten or thirty minutes may hold the reset; what follows it is the next instance's."""
+    said = 0
+    for name in ("agents-at-night", "floored"):
+        account = simulated.simulate(BY_NAME[name], 1)
+        inside = [turn.at for turn in account.turns if 21 * DAY < turn.at - account.start < 42 * DAY]
+        for number in range(12):
+            moment = Random(number).choice(inside)
+            for window in outlook_at(account, moment)[1]["windows"]:
+                _, _, resets_at, _ = account.at(window["key"], moment)
+                if window["full_at"] and resets_at:
+                    said += 1
+                    assert datetime.fromisoformat(window["full_at"]["p90"]).timestamp() <= resets_at + 1
+    assert said > 10
+
+
 def test_nothing_after_the_moment_is_used() -> None:
     account = simulated.simulate(BY_NAME["office"], 3, days=21)
     moment = account.start + 15 * DAY

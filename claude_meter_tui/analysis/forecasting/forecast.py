@@ -99,7 +99,8 @@ def forecast(
                 open_until[begin[:, number], number] = (moment - past.now) / STEP + length[number]
             opened |= begin
         before = level
-        level = level + rises
+        # Of a step in which the instance ends, only what came before counts in it.
+        level = level + rises * np.clip((open_until - step) / width, 0.0, 1.0)
         reached = (level >= limit) & (before < limit) & ~ended & ~np.isfinite(fills)
         if reached.any():
             part = np.clip((limit - before) / np.maximum(rises, 1e-9), 0, 1)
