@@ -1,7 +1,8 @@
-"""By how much a person slows down near a weekly limit, and whether that is to be taken for steering by it.
+"""By how much a person slows down near a weekly limit, and how likely it is that they steer by it.
 
 Real people pace themselves (FACTS §7: from 90 % of the week on, half as much use as before). Who steers ends the week
-just below or at the limit, whatever the days before say.
+just below or at the limit, whatever the days before say. How surely a slow-down is one follows from how much the
+person's days differ anyway.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from claude_meter_tui.analysis.history import DAY_STEPS
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats
 
-# Near a limit a tenth less than usual, as if that had been seen for two days of average use.
-_PACE = 0.9
-_PACE_STEPS = 288
-_LEAST, _MOST = 0.35, 1.0
-# Whether it is steering starts from no slow-down, seen for a day: below .8 it may be, at half it is.
-_STEERS_STEPS = 144
-_MAY_STEER, _STEERS = 0.8, 0.5
+# Use near a limit beside the usual that is thought possible, and how likely each is before anything is seen: most
+# people do as always, some slow down, by anything.
+_POSSIBLE = np.linspace(0.3, 1.0, 15)
+_BEFORE = np.append(np.full(14, 0.4 / 14), 0.6)
+# So much slower is steering.
+_STEERS = 0.8
+# Days in a row are alike, so they say half of what their number does; and turns within a day come in bursts: as much
+# doubt as if what is expected had come in pieces of so many average steps.
+_DAYS_IN_A_ROW = 2.0
+_PIECES = 24
 # So much from elsewhere is usual; who is known by readings alone may steer unseen, as the two real accounts did.
 _USUALLY_ELSEWHERE = 0.2
 
@@ -31,7 +35,7 @@ class Pacing(NamedTuple):
     """How a weekly limit is met.
 
     Attributes:
-        pace: use near a weekly limit beside the usual, .35 to 1.
+        pace: use near a weekly limit beside the usual, .3 to 1.
         steers: how likely it is that the person steers by the limit, 0 to 1.
     """
 
@@ -49,15 +53,28 @@ def pacing_of(total: Floats, near: np.ndarray, far: np.ndarray, first_step: int,
         first_step: the first one's local time, in steps since 1970.
         elsewhere: the share of use that only readings tell of.
     """
-    unseen = float(np.clip((elsewhere - _USUALLY_ELSEWHERE) / (1 - _USUALLY_ELSEWHERE), 0.0, 1.0))
-    if not far.any():
-        return Pacing(_PACE, unseen)
+    likely = _likely(total, near, far, first_step)
+    slows = _POSSIBLE < _STEERS
+    before = float(_BEFORE[slows].sum())
+    steers = (float(likely[slows].sum()) - before) / (1 - before)
+    unseen = (elsewhere - _USUALLY_ELSEWHERE) / (1 - _USUALLY_ELSEWHERE)
+    return Pacing(float(likely @ _POSSIBLE), float(np.clip(max(steers, unseen), 0.0, 1.0)))
+
+
+def _likely(total: Floats, near: np.ndarray, far: np.ndarray, first_step: int) -> Floats:
+    """How likely each possible pace is by what was seen."""
     step = np.arange(len(total)) + first_step
     hour = step // 6 % 24 + 24 * is_free_day(step // DAY_STEPS)
     usual = np.array([total[far & (hour == each)].mean() if (far & (hour == each)).any() else 0 for each in range(48)])
-    mean = max(float(total[far].mean()), 1e-9)
-    seen, expected = float(total[near].sum()) / mean, float(usual[hour][near].sum()) / mean
-    pace = np.clip((seen + _PACE * _PACE_STEPS) / (expected + _PACE_STEPS), _LEAST, _MOST)
-    slowed = (seen + _STEERS_STEPS) / (expected + _STEERS_STEPS)
-    steers = np.clip((_MAY_STEER - slowed) / (_MAY_STEER - _STEERS), 0.0, 1.0)
-    return Pacing(float(pace), max(float(steers), unseen))
+    expected = usual[hour]
+    day = step // DAY_STEPS - first_step // DAY_STEPS
+    by_day = np.bincount(day[near], expected[near])
+    if by_day.sum() <= 0:
+        return _BEFORE
+    far_by_day = np.bincount(day[far], expected[far])
+    differ = ((np.bincount(day[far], total[far]) - far_by_day) ** 2).sum() / (far_by_day**2).sum()
+    days = _DAYS_IN_A_ROW * differ * (by_day**2).sum() / by_day.sum() ** 2
+    doubt = days + _PIECES * total[far].mean() / by_day.sum()
+    unlike = (total[near].sum() / by_day.sum() - _POSSIBLE) ** 2 / doubt
+    found = _BEFORE * np.exp((unlike.min() - unlike) / 2)
+    return np.asarray(found / found.sum())
