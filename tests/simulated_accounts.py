@@ -90,6 +90,10 @@ class Account:
         _, used, instance, resets_at, part = steps[max(found, 0)]
         return used, instance, resets_at, part
 
+    def used_at(self, first_day: float, last_day: float) -> list[float]:
+        """The times of turns between two days since the start: moments inside use."""
+        return [turn.at for turn in self.turns if first_day * DAY < turn.at - self.start < last_day * DAY]
+
     def points_of(self, turn: Event, key: str, moment: float) -> float:
         """The points a turn would add to a window at a moment's price; 0 where it does not count there."""
         family = FAMILIES[turn.family]

@@ -173,3 +173,9 @@ def spans_of(window: WindowPast, least: float) -> tuple[Floats, Floats, Floats, 
             found.append((start, last[0], max(0.0, last[1] - level), noise + rounding))
     columns = np.array(found, dtype=np.float64).reshape(-1, 4)
     return columns[:, 0], columns[:, 1], columns[:, 2], columns[:, 3]
+
+
+def stretches(where: np.ndarray) -> list[tuple[int, int]]:
+    """(first, one after the last) of every run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], where, [False]]))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))

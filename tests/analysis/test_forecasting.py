@@ -99,6 +99,12 @@ def test_midnight_is_near_to_what_is_just_before_it() -> None:
 # --- what followed, corrected for how moments differ from now --------------------------------------------------------
 
 
+def corrected(total: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """The factors of moments that are all taken to be equally like now."""
+    apart = features(total, moments) - features(total, np.array([len(total)]))
+    return adjustment(total, moments, apart, np.full(len(moments), 1 / len(moments)))
+
+
 def test_what_followed_a_quieter_moment_is_scaled_up_and_a_busier_one_down() -> None:
     """Days of many strengths; today is at noon as busy as the strongest of them."""
     chance = np.random.default_rng(3)
@@ -109,7 +115,7 @@ def test_what_followed_a_quieter_moment_is_scaled_up_and_a_busier_one_down() -> 
     use[working[-1]] = office(1)[:, 0] * 2
     total = use[: working[-1] + 1].ravel()[: -12 * 6]
     noons = working[:-1] * DAY_STEPS + 12 * 6
-    found = adjustment(total, noons, np.full(len(noons), 1 / len(noons)))
+    found = corrected(total, noons)
     quiet, busy = np.argsort(strengths_of_days[:-1])[[0, -1]]
     assert found[quiet] > 1.5 and 0.8 < found[busy] < 1.2
     assert ((found >= 1 / 3) & (found <= 3)).all()
@@ -118,7 +124,7 @@ def test_what_followed_a_quieter_moment_is_scaled_up_and_a_busier_one_down() -> 
 @pytest.mark.parametrize("total", [np.zeros(500), np.ones(500), np.eye(1, 500, 499)[0]])
 def test_nothing_to_learn_from_corrects_nothing(total: np.ndarray) -> None:
     moments = np.arange(12, 400)
-    found = adjustment(total, moments, np.full(len(moments), 1 / len(moments)))
+    found = corrected(total, moments)
     assert found == pytest.approx(np.ones(len(moments)), abs=0.01)
 
 
@@ -163,11 +169,11 @@ def test_nothing_seen_gives_a_wide_but_finite_answer(use: np.ndarray) -> None:
 # --- slowing down near a limit -------------------------------------------------------------------------------------
 
 
-def pacing_with(factor: float, weeks_seen: int, elsewhere: float = 0.0) -> Pacing:
+def pacing_with(factor: float, weeks_seen: int) -> Pacing:
     """Office weeks whose Fridays stood near a limit, with that much of the usual use on them."""
     use = office(7 * weeks_seen)[:, 0]
     friday = (np.arange(len(use)) + MONDAY) // DAY_STEPS % 7 == FRIDAY
-    return pacing_of(np.where(friday, factor * use, use), friday, ~friday, MONDAY, elsewhere)
+    return pacing_of(np.where(friday, factor * use, use), friday, ~friday, MONDAY, 0.0)
 
 
 def test_slowing_down_is_learned_and_a_little_is_not_taken_for_steering() -> None:

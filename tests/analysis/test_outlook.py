@@ -42,7 +42,7 @@ def judged() -> dict[str, list[float]]:
     figures: dict[str, list[float]] = defaultdict(list)
     for name in ("office", "odd-weights", "floored", "elsewhere", "sparse", "paced"):
         account = simulated.simulate(BY_NAME[name], 1)
-        inside = [turn.at for turn in account.turns if 14 * DAY < turn.at - account.start < 42 * DAY]
+        inside = account.used_at(14, 42)
         for number in range(8):
             moment = Random(number).choice(inside) + 300
             judge(account, moment, (0, 1800, 3600, 7200)[number % 4], [figures])
@@ -65,7 +65,7 @@ def test_of_people_with_steady_hours_it_knows_most() -> None:
     figures: dict[str, list[float]] = defaultdict(list)
     for name in ("office", "floored", "paced"):
         account = simulated.simulate(BY_NAME[name], 1, plan=steady)
-        inside = [turn.at for turn in account.turns if 21 * DAY < turn.at - account.start < 42 * DAY]
+        inside = account.used_at(21, 42)
         for number in range(8):
             judge(account, Random(number).choice(inside) + 300, 0.0, [figures])
     assert mean(figures, "brier") <= 0.45 * mean(figures, "brier of the line")
@@ -75,7 +75,7 @@ def test_of_people_with_steady_hours_it_knows_most() -> None:
 def test_use_from_elsewhere_is_told_from_use_here() -> None:
     figures: dict[str, list[float]] = defaultdict(list)
     account = simulated.simulate(BY_NAME["elsewhere"], 2)
-    inside = [turn.at for turn in account.turns if 21 * DAY < turn.at - account.start < 42 * DAY]
+    inside = account.used_at(21, 42)
     for number in range(6):
         judge(account, Random(number).choice(inside), 0.0, [figures])
     assert mean(figures, "elsewhere") <= 0.4 * mean(figures, "elsewhere taken for none")
@@ -107,7 +107,7 @@ def test_no_window_is_said_to_fill_after_it_clears() -> None:
     said = 0
     for name in ("agents-at-night", "floored"):
         account = simulated.simulate(BY_NAME[name], 1)
-        inside = [turn.at for turn in account.turns if 21 * DAY < turn.at - account.start < 42 * DAY]
+        inside = account.used_at(21, 42)
         for number in range(12):
             moment = Random(number).choice(inside)
             for window in outlook_at(account, moment)[1]["windows"]:
@@ -472,7 +472,7 @@ def test_the_real_account_s_span_ends_are_known_better_than_by_holding() -> None
     habit = Habit("reads-free", kinds=(2.0, 2.0, 0.9, 0.9, 0.0005), every=180, week=0.9)
     figures: dict[str, list[float]] = defaultdict(list)
     account = simulated.simulate(habit, 0, days=35)
-    inside = [turn.at for turn in account.turns if 20 * DAY < turn.at - account.start < 34 * DAY]
+    inside = account.used_at(20, 34)
     for number in range(8):
         judge(account, Random(number).choice(inside), 10_800.0, [figures])
     assert mean(figures, "now") <= 0.3 * mean(figures, "hold")

@@ -139,8 +139,7 @@ def run(habits: tuple[Habit, ...], moments: int, seeds: int, plan: simulated.Pla
         for seed in range(seeds):
             account = simulated.simulate(habit, seed, plan=plan)
             chance = random.Random(seed)
-            start = account.start
-            inside = [turn.at for turn in account.turns if start + 14 * DAY < turn.at < start + 42 * DAY]
+            inside = account.used_at(14, 42)
             for _ in range(moments):
                 judge(account, chance.choice(inside) + chance.uniform(0, 600), chance.choice(GAPS), [own, whole])
         show(habit.name, own)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from claude_meter_tui.analysis.forecasting.likeness import features, hours_apart
+from claude_meter_tui.analysis.forecasting.likeness import hours_apart
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats
@@ -26,12 +26,13 @@ _MOST = 3.0
 _LEAST_OF_MEAN = 0.2
 
 
-def adjustment(total: Floats, moments: np.ndarray, like: Floats) -> Floats:
+def adjustment(total: Floats, moments: np.ndarray, apart: Floats, like: Floats) -> Floats:
     """(moments,) by what to multiply the use of the `AHEAD` steps after each, to go on from now, the end of `total`.
 
     Args:
         total: (steps,) what was used.
         moments: steps of the past.
+        apart: (moments, features) by how much the features of each are more than those of now.
         like: (moments,) how like now each is; sums to 1.
     """
     now = len(total)
@@ -42,7 +43,6 @@ def adjustment(total: Floats, moments: np.ndarray, like: Floats) -> Floats:
     mean = float(known @ followed) / max(weight, 1e-12)
     if mean <= 0:
         return np.ones(len(moments))
-    apart = features(total, moments) - features(total, np.array([now]))
     table = np.column_stack([np.ones(len(moments)), apart, hours_apart(moments, now)])
     weighted = table * known[:, None]
     squares = weighted.T @ table

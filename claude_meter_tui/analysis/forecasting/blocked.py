@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from claude_meter_tui.analysis.forecasting.likeness import LOOK_BACK, distance, features, is_free_day
-from claude_meter_tui.analysis.history import DAY_STEPS
+from claude_meter_tui.analysis.history import DAY_STEPS, stretches
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.history import Floats
@@ -43,8 +43,7 @@ def filled(use: Floats, worth: Floats, blocked: np.ndarray, first_step: int) -> 
     free = moments[~follows]
     theirs = features(use @ worth, free)
     kinds = is_free_day((np.arange(steps) + first_step) // DAY_STEPS)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]])))
-    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    for start, end in stretches(closed):
         until = min(end, start + _LONG_RUN) if len(free) > DAY_STEPS // 2 else start
         for at in range(start, until, _PIECE):
             width = min(_PIECE, until - at)

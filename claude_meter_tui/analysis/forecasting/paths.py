@@ -13,7 +13,7 @@ import numpy as np
 from claude_meter_tui.analysis.forecasting.adjustment import AHEAD, adjustment
 from claude_meter_tui.analysis.forecasting.likeness import distance, features, is_free_day
 from claude_meter_tui.analysis.forecasting.variation import strengths
-from claude_meter_tui.analysis.history import DAY_STEPS, STEP
+from claude_meter_tui.analysis.history import DAY_STEPS, STEP, stretches
 
 if TYPE_CHECKING:
     from claude_meter_tui.analysis.estimate import Estimate
@@ -51,9 +51,12 @@ def paths_ahead(
     moments = np.arange(12, max(12, steps - followed))
     invented = chance.random(paths) < _INVENTED_DAYS / (_INVENTED_DAYS + steps / DAY_STEPS)
     if len(moments) > DAY_STEPS // 2:
-        like = _like_now(total, moments, first_step)
+        theirs, mine = features(total, moments), features(total, np.array([steps]))
+        unlike = distance(theirs, mine, moments, steps, first_step)
+        like = np.exp(-0.5 * unlike) * _recent(moments, steps) + 1e-12
+        like /= like.sum()
         place = chance.choice(len(moments), paths, p=like)
-        start, more = moments[place], adjustment(total, moments, like)[place]
+        start, more = moments[place], adjustment(total, moments, theirs - mine, like)[place]
     else:
         start, more = np.full(paths, max(0, steps - 6)), np.ones(paths)
         invented[:] = True
@@ -82,13 +85,9 @@ def paths_ahead(
     return found
 
 
-def _like_now(total: Floats, moments: np.ndarray, first_step: int) -> Floats:
-    """(moments,) how likely each is to be the one that today goes on like: what is like it, and recent."""
-    steps = len(total)
-    unlike = distance(features(total, moments), features(total, np.array([steps])), moments, steps, first_step)
-    age = (steps - moments) / DAY_STEPS / _RECENT_DAYS
-    weight = np.exp(-0.5 * unlike - _FORGETTING * age) + 1e-12
-    return np.asarray(weight / weight.sum())
+def _recent(moments: np.ndarray, now: int) -> Floats:
+    """(moments,) what each weighs by how long ago it was."""
+    return np.asarray(np.exp(-_FORGETTING * ((now - moments) / DAY_STEPS / _RECENT_DAYS)))
 
 
 def _quiet_step(total: Floats, first_step: int) -> int:
@@ -109,9 +108,8 @@ def _whole_days(total: Floats, first_step: int, cut: int) -> np.ndarray:
     if not len(starts):
         return np.zeros((0, 3), int)
     idle = np.array([total[start : start + DAY_STEPS].sum() < 1e-9 for start in starts])
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]])))
     away = np.zeros(len(starts), bool)
-    for first_day, after in zip(edges[::2], edges[1::2], strict=True):
+    for first_day, after in stretches(idle):
         # Days away are no habit, unless they go on.
         away[first_day:after] = after - first_day >= _AWAY_DAYS and after < len(starts)
     return np.stack([starts, np.asarray(kinds, int), away], axis=1)
@@ -122,9 +120,8 @@ def _drawn_days(
 ) -> np.ndarray | None:
     if not len(days):
         return None
-    age = (steps - days[:, 0]) / DAY_STEPS / _RECENT_DAYS
     weight = (
-        np.exp(-_FORGETTING * age)
+        _recent(days[:, 0], steps)
         * np.where(days[:, 2], _AWAY_WEIGHT, 1.0)
         * np.where(days[:, 1] == int(bool(free)), 1.0, _OTHER_KIND)
         + 1e-9

@@ -2,7 +2,8 @@
 
 Days drawn at random make weeks that differ a little; people's differ more (FACTS §7: a real account's Sonnet week went
 from a third to full). Whose weeks were alike is believed to go on so, with a doubt that their number allows. But for
-who steers by a limit (`pacing`), how far a week goes is not told by how far weeks went, and stays wide.
+who steers by a limit (`pacing`), how far a week goes is not told by how far weeks went, and stays wide; and so it does
+before there are two.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def strengths(use: Floats, worth: Floats, steers: float, paths: int, chance: np.
         chance: drawn from.
     """
     seen = _seen(use, worth)
-    # Nobody's weeks are known to be alike before there are two.
-    steering = chance.random((paths, 1)) < (steers if seen.weeks else 1.0)
+    if not seen.weeks:
+        return _wide(seen, paths, chance)
+    steering = chance.random((paths, 1)) < steers
     return np.where(steering, _wide(seen, paths, chance), _alike(seen, use.sum(axis=0) * worth, paths, chance))
 
 
@@ -78,7 +80,7 @@ def _seen(use: Floats, worth: Floats) -> _Seen:
 def _alike(seen: _Seen, amounts: Floats, paths: int, chance: np.random.Generator) -> Floats:
     """By the evidence of the weeks; their mix shifts what is used, not how much of all."""
     drawn = chance.choice(_POSSIBLE, paths, p=_likely(seen.weeks, seen.of_weeks, seen.by_chance))
-    doubt = np.sqrt(drawn**2 + (seen.by_chance / seen.weeks if seen.weeks else 0.0))
+    doubt = np.sqrt(drawn**2 + seen.by_chance / seen.weeks)
     mixes = np.ones((paths, len(amounts)))
     for part, (variance, by_chance) in enumerate(zip(seen.of_shares, seen.shares_by_chance, strict=True)):
         likely = _likely(seen.weeks if variance == variance else 0, float(variance), float(by_chance))
