@@ -130,7 +130,7 @@ def _local_cells(share: Share) -> tuple[str, str, str, str]:
         "–"
         if percent is None or share.assumed_cap is None
         else f"{percent:.0f} % of {words.amount(share.assumed_cap)}",
-        "–" if share.gap_points is None else f"{share.gap_points:+.0f}",
+        "–" if share.gap_points is None else words.gap(share.gap_points),
         str(share.tokens.turns),
     )
 

@@ -41,6 +41,11 @@ def percent(value: float) -> str:
     return f"{value:.0f} %"
 
 
+def gap(points: float) -> str:
+    """`+27`, `-11`: by how many points the server is ahead of the local share; less than half a point is `+0`."""
+    return f"{round(points):+d}"
+
+
 def countdown(seconds: float) -> str:
     """`3d 20h`, `2h 57m`, `42m`, `4:12`; `now` once it has passed."""
     whole = int(seconds)

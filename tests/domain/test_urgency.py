@@ -64,6 +64,11 @@ def test_percentages_never_round_up_to_full(value: float, text: str) -> None:
     assert words.percent(value) == text
 
 
+@pytest.mark.parametrize(("points", "text"), [(26.7, "+27"), (-11.2, "-11"), (0.3, "+0"), (-0.3, "+0"), (0.0, "+0")])
+def test_a_gap_of_nothing_has_no_minus(points: float, text: str) -> None:
+    assert words.gap(points) == text
+
+
 def test_a_reset_that_jitters_around_nine_reads_nine() -> None:
     for seconds in (-1.9, 0.4, 1.9):
         assert words.clock_time(NOON.replace(hour=9) + timedelta(days=1, seconds=seconds), NOON) == "Fri 09:00"

@@ -182,7 +182,7 @@ def _all_gaps(view: View, width: int) -> list[Line]:
     ]
     if len(found) < 2:
         return []
-    texts = [f"{name} {gap:+.0f}" for name, gap in found]
+    texts = [f"{name} {words.gap(points)}" for name, points in found]
     variants = [
         (("gaps    ", _QUIET), (" · ".join(texts[:count]) + (" …" if count < len(texts) else ""), ""))
         for count in range(len(texts), 0, -1)
