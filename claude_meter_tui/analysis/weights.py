@@ -201,9 +201,8 @@ def _fit(past: Past, spans: Spans, steps: dict[int, tuple[float, float]], cut: f
             extra[number] = np.clip((rest.sum() + 4.0) / (weight + 1.0), 1.0, 30.0)
         told = usable & (mean > 1)
         if told.any():
-            over = np.maximum(error**2 - spans.rounding, 0)[told]
             weight = chance_exact[told]
-            found = (weight * over).sum() + 0.08**2 * 20
+            found = max(0.0, (weight * (error**2 - spans.rounding)[told]).sum()) + 0.08**2 * 20
             noise = float(np.clip(np.sqrt(found / ((weight * mean[told] ** 2).sum() + 20)), 0.02, 0.3))
         if np.abs(move).max() < 1e-4:
             break

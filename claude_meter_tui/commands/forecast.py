@@ -9,6 +9,7 @@ from claude_meter_tui.commands.shared.known import Known, analysed, known_at
 from claude_meter_tui.domain.bounds import iso_utc
 from claude_meter_tui.domain.foreign_text import to_json
 from claude_meter_tui.output import formats, outlook_words, words
+from claude_meter_tui.output.outlook_json import next_stop_of
 from claude_meter_tui.output.tables import cell
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def run(env: Mapping[str, str], *, at: str | None, as_json: bool, account: str |
 
 
 def _as_dict(outlook: Outlook, known: Known) -> dict[str, object]:
-    # However unlikely: its probability stands beside it.
-    likely = [each for each in outlook["windows"] if each["first_at"] is not None]
-    stop = max(likely, key=lambda each: each["first"], default=None)
+    stop = next_stop_of(outlook)
     return {
         "schema": formats.SCHEMA,
         "at": iso_utc(known.now),

@@ -12,9 +12,19 @@ from claude_meter_tui.domain.urgency import FULL_FROM
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from claude_meter_tui.analysis.outlook import Range, WindowOutlook
+    from claude_meter_tui.analysis.outlook import Outlook, Range, WindowOutlook
     from claude_meter_tui.domain.plain_reading import ReadingDocument, WindowDocument
     from claude_meter_tui.output.formats import At
+
+# Below one in two: a stop that comes unannounced costs more than one that was announced and does not come.
+_STOP_FROM = 0.4
+
+
+def next_stop_of(outlook: Outlook) -> WindowOutlook | None:
+    """The window most likely to fill first; None where that nothing fills before it clears is the answer."""
+    if 1 - outlook["nothing_fills"] < _STOP_FROM:
+        return None
+    return max(outlook["windows"], key=lambda window: window["first"])
 
 
 def windows_of(outlook: str, now: datetime) -> dict[str, WindowOutlook]:

@@ -26,6 +26,7 @@ from claude_meter_tui.analysis.analyse import analyse
 from claude_meter_tui.analysis.gathering import past_of
 from claude_meter_tui.domain.catalogue import name_of
 from claude_meter_tui.domain.windows import Window
+from claude_meter_tui.output.outlook_json import next_stop_of
 from claude_meter_tui.turns.turn import Turn
 
 WAYS = {"sessions": simulated.planned, "breaks": other_people.with_breaks, "steady": other_people.steady}
@@ -120,9 +121,22 @@ def judge(account: Account, moment: float, gap: float, figures: list[Figures]) -
                 add("hours by the line", abs(min(line, resets_at) - fills_at) / 3600)
                 add("hours by the last hour", abs(min(by_rate, resets_at) - fills_at) / 3600)
                 add("cover of hours", p10 <= fills_at <= p90)
-    if fills and not full_already:  # what is full stops already, and is named
-        add("stop", outlook["next_stop"] == min(fills)[1])
-        add("stop by the line", min(lines) < (float("inf"),) and min(lines)[1] == min(fills)[1])
+    if full_already:  # what is full stops already, and is named
+        return
+    stop = next_stop_of(outlook)
+    named, by_line = stop and stop["key"], _soonest(lines)
+    happened_first = _soonest(fills)
+    add("stop", named == happened_first)
+    add("stop by the line", by_line == happened_first)
+    if happened_first is not None:
+        add("stop that came", named == happened_first)
+        add("stop that came, by the line", by_line == happened_first)
+
+
+def _soonest(moments: list[tuple[float, str]]) -> str | None:
+    """The window that fills first; None where none does."""
+    first = min(moments, default=(float("inf"), ""))
+    return first[1] if first[0] < float("inf") else None
 
 
 def _seconds(text: str) -> float:
@@ -158,7 +172,8 @@ def show(name: str, figures: Figures) -> None:
         f"{name:17} now {beside('now', 'hold')} cover {mean(figures, 'cover of now'):.2f} · Brier"
         f" {beside('brier', 'brier of the line', '.3f')}/{mean(figures, 'brier of the last hour'):.3f} · hours"
         f" {beside('hours', 'hours by the line', '.1f')} cover {mean(figures, 'cover of hours'):.2f} · stop"
-        f" {beside('stop', 'stop by the line')} · elsewhere {beside('elsewhere', 'elsewhere taken for none', '.3f')}"
+        f" {beside('stop', 'stop by the line')} (one came {beside('stop that came', 'stop that came, by the line')})"
+        f" · elsewhere {beside('elsewhere', 'elsewhere taken for none', '.3f')}"
     )
 
 
