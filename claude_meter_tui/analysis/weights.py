@@ -89,6 +89,18 @@ class Weights:
         """(families, kinds): weight of a token, as most likely."""
         return np.asarray(self.prices(self.center[None], families)[0])
 
+    def scales_of_usual(self, draws: Floats, past: Past) -> Floats:
+        """(draws, windows): points per million tokens as `price` weighs them, of this account's usual tokens.
+
+        A scale and the prices are known far better together than each alone: a draw whose tokens weigh more has a
+        smaller scale. Taken without its prices, that scale would make a doubt of what is known.
+        """
+        used = past.tokens_between(np.array([past.begins - 1.0]), np.array([past.now]))[0]
+        usual = np.array([(used * window.counts[:, None]).ravel() for window in past.windows]).reshape(self.windows, -1)
+        as_drawn = self.prices(draws, past.families).reshape(len(draws), -1) @ usual.T
+        as_likely = usual @ self.price(past.families).ravel()
+        return self.scales(draws) * np.where(as_likely > 0, as_drawn / np.maximum(as_likely, 1e-12), 1.0)
+
     def scale(self, number: int) -> float:
         """Points of a window per weighted million tokens, as most likely."""
         return float(np.exp(self.center[number]))

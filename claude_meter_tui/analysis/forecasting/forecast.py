@@ -48,7 +48,7 @@ def forecast(
     ends = np.array([each.instance.resets_at for each in now])
     horizon = _horizon(past, now)
     use = paths_ahead(past, habit, now, paths, horizon, chance)
-    scales = weights.scales(draws)
+    scales = weights.scales_of_usual(draws, past)
     level = np.array([each.used for each in now]).T.copy()
     session = np.array([window.session for window in windows])
     weekly = ~session

@@ -67,7 +67,8 @@ def _seen(use: Floats, worth: Floats) -> _Seen:
     if usual.sum() < 2:
         return none
     by_part, days, weeks = by_part[usual], days[usual], weeks[usual]
-    by_chance = float((days / days.mean(axis=1, keepdims=True)).std(axis=1).mean()) ** 2 / 7
+    beside = days / days.mean(axis=1, keepdims=True)
+    by_chance = float(((beside - beside.mean(axis=0)) ** 2).sum()) / ((len(weeks) - 1) * 6) / 7
     shares = by_part.sum(axis=1) / weeks[:, None]
     daily = by_part / np.maximum(days, 1e-12)[:, :, None]
     heavy = (days / weeks[:, None])[:, :, None] ** 2
