@@ -62,6 +62,21 @@ def test_what_fills_is_foreseen_better_than_by_a_straight_line(judged: dict[str,
     assert mean(judged, "stop that came") >= mean(judged, "stop that came, by the line")
 
 
+def test_doubt_about_prices_is_no_doubt_about_a_usual_day() -> None:
+    """Odd prices make a scale hard to know by itself; what a usual day adds is known after three weeks of it."""
+    account = simulated.simulate(BY_NAME["odd-weights"], 1, plan=steady)
+    past, _ = outlook_at(account, account.used_at(21, 22)[0], ahead=False)
+    weights = learn(past)
+    draws = weights.draw(400, np.random.default_rng(1))
+    alone, together = (
+        np.log(each).std(axis=0) for each in (weights.scales(draws), weights.scales_of_usual(draws, past))
+    )
+    assert (together < 0.06).all() and (together < 0.4 * alone).all(), (alone, together)
+    assert weights.scales_of_usual(weights.center[None], past)[0] == pytest.approx(
+        weights.scales(weights.center[None])[0]
+    )
+
+
 def test_of_people_with_steady_hours_it_knows_most() -> None:
     """Another simulator: what is regular must be seen as such, not only what comes by chance."""
     figures: dict[str, list[float]] = defaultdict(list)
