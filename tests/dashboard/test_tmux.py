@@ -77,6 +77,9 @@ def test_after_200_sizes_the_screen_is_as_it_was(live: DemoServer, open_pane: Ca
     pane = open_pane()
     pane.run()
     pane.wait(lambda shown: "● live" in shown and "asks again" in shown)
+    pane.wait(
+        lambda shown: "holds" in shown or "may fill" in shown, 60
+    )  # the forecast, which comes last and may change the chart's scale
 
     def begins(shown: str) -> list[list[str]]:
         return [line.split()[:2] for line in shown.splitlines()]  # without what counts down
@@ -84,7 +87,7 @@ def test_after_200_sizes_the_screen_is_as_it_was(live: DemoServer, open_pane: Ca
     names: list[list[str]] = []
     while (seen := begins(pane.text())) != names:  # until all has come
         names = seen
-        time.sleep(1.0)
+        time.sleep(2.0)
     for _ in range(200):
         pane.resize(chance.randint(10, 250), chance.randint(3, 80))
     pane.resize(120, 36)
