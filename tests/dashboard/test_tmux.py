@@ -77,9 +77,8 @@ def test_after_200_sizes_the_screen_is_as_it_was(live: DemoServer, open_pane: Ca
     pane = open_pane()
     pane.run()
     pane.wait(lambda shown: "● live" in shown and "asks again" in shown)
-    pane.wait(
-        lambda shown: "holds" in shown or "may fill" in shown, 60
-    )  # the forecast, which comes last and may change the chart's scale
+    # The forecast comes last, and may change the chart's scale.
+    pane.wait(lambda shown: "holds" in shown or "may fill" in shown, 60)
 
     def begins(shown: str) -> list[list[str]]:
         return [line.split()[:2] for line in shown.splitlines()]  # without what counts down
