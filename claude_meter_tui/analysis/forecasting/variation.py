@@ -67,6 +67,7 @@ def _seen(use: Floats, worth: Floats) -> _Seen:
     if usual.sum() < 2:
         return none
     by_part, days, weeks = by_part[usual], days[usual], weeks[usual]
+    # What is usual for a day of the week is no chance; what is left has 6 degrees of freedom a week but the first.
     beside = days / days.mean(axis=1, keepdims=True)
     by_chance = float(((beside - beside.mean(axis=0)) ** 2).sum()) / ((len(weeks) - 1) * 6) / 7
     shares = by_part.sum(axis=1) / weeks[:, None]
